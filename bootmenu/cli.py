@@ -1,0 +1,272 @@
+"""The ``bootmenu`` command: which room does what it is asked for.
+
+Each subcommand imports what it needs when it runs. Exit status: 0 done, 1 failed, 2 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootmenu.arguments import parse
+from bootmenu.errors import BootmenuError, UsageError
+from bootmenu.model import Severity
+
+if TYPE_CHECKING:
+    from bootmenu.daemon.client import Daemon
+    from bootmenu.daemon.interface import Request
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status. Raises nothing, except SystemExit after --help."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what a disk says may not fit the terminal
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        options = parse(arguments)
+        status = _RUN[options.command](options)
+        sys.stdout.flush()
+    except BootmenuError as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        return 1
+    except BrokenPipeError:
+        # Whoever read it has seen enough; Python must not complain when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        what = f"an error of its own: {type(error).__name__}: {error}"
+        return _fail(BootmenuError(what, hint="BOOTMENU_DEBUG=1 shows where; please report it"))
+    return status
+
+
+def _fail(error: BootmenuError) -> int:
+    if os.environ.get("BOOTMENU_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exc()
+    print(f"bootmenu: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)
+    for line in getattr(error, "log", ()):
+        print(f"kernel: {line}", file=sys.stderr)
+    return 2 if isinstance(error, UsageError) else 1
+
+
+def _print(text: str) -> None:
+    print(text.rstrip("\n"))
+
+
+# --- the menu and its daemon -----------------------------------------------------------
+
+
+def _menu(options: argparse.Namespace) -> int:
+    from bootmenu import ui
+    from bootmenu.daemon.client import menu_address
+
+    with menu_address() as address:
+        return ui.run(socket=address, theme=options.theme, wait=False)
+
+
+def _ui(options: argparse.Namespace) -> int:
+    from bootmenu import ui
+    from bootmenu.daemon import SOCKET
+
+    return ui.run(socket=SOCKET, theme=options.theme, wait=True, shell=True)  # noqa: S604
+
+
+def _daemon(options: argparse.Namespace) -> int:
+    from bootmenu.daemon import server
+    from bootmenu.parsers.listing import parse_root_arguments
+
+    server.main(
+        server.Options(
+            descriptor=options.fd,
+            roots=parse_root_arguments(options.root),
+            capture=options.machine,
+            arch=options.arch,
+            platform=options.platform,
+        )
+    )
+    return 0
+
+
+# --- what there is ---------------------------------------------------------------------
+
+
+def _list(options: argparse.Namespace) -> int:
+    if not options.root:
+        with _opened(options) as daemon:
+            _print(daemon.call("List", json=options.json))
+        return 0
+    from bootmenu.daemon.scanning import machine_reader, scan_all
+    from bootmenu.parsers.listing import (
+        parse_root_arguments,
+        render_json,
+        render_problems,
+        render_text,
+    )
+
+    volumes = parse_root_arguments(options.root)
+    facts = machine_reader(arch=options.arch, platform=options.platform)()
+    found = scan_all(facts, volumes)
+    _print((render_json if options.json else render_text)(volumes, found))
+    # The JSON has a place for problems of entries only.
+    for problem in render_problems(found) if options.json else ():
+        print(f"bootmenu: {problem}", file=sys.stderr)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    with _opened(options) as daemon:
+        _print(daemon.call("Show", entry=options.entry, json=options.json))
+    return 0
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from bootmenu.discover.machine import read_machine
+    from bootmenu.files import whole
+    from bootmenu.loader.inspection import inspect
+
+    found = inspect(whole(options.file), read_machine())
+    _print(found.json() if options.json else found.text())
+    return 0
+
+
+def _machine(options: argparse.Namespace) -> int:
+    from bootmenu.discover.machine import capture, read_machine
+
+    try:
+        Path(options.file).write_text(capture(read_machine()), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {options.file}: {error.strerror}") from error
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from bootmenu.discover.machine import read_machine
+    from bootmenu.loader.preflight import diagnose
+
+    findings = diagnose(read_machine())
+    for finding in findings:
+        cause = f" ({finding.cause})" if finding.cause else ""
+        _print(f"{finding.severity}: {finding.message}{cause}\n  remedy: {finding.remedy}")
+    if not findings:
+        _print("Nothing on this machine is known to make kexec fail.")
+    return int(any(finding.severity is Severity.ERROR for finding in findings))
+
+
+# --- to the next kernel ----------------------------------------------------------------
+
+
+def _plan(options: argparse.Namespace) -> int:
+    with _requested(options) as (daemon, request):
+        _print(daemon.call("Plan", request=request, json=options.json))
+    return 0
+
+
+def _load(options: argparse.Namespace) -> int:
+    with _requested(options) as (daemon, request):
+        for warning in daemon.call("Load", request=request):
+            print(f"bootmenu: warning: {warning}", file=sys.stderr)
+        if options.json:
+            _print(daemon.call("Loaded"))
+    return 0
+
+
+def _boot(options: argparse.Namespace) -> int:
+    with _requested(options) as (daemon, request):
+        daemon.call("Boot", request=request)
+    return 0
+
+
+def _unload(_: argparse.Namespace) -> int:
+    from bootmenu.daemon.client import open_daemon
+
+    with open_daemon() as daemon:
+        daemon.call("Unload")
+    return 0
+
+
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[Daemon]:
+    """The daemon that *options* ask for."""
+    from bootmenu.daemon.client import open_daemon
+
+    arguments = [f"--root={text}" for text in options.root]
+    if options.arch:
+        arguments.append(f"--arch={options.arch}")
+    if options.platform:
+        arguments.append(f"--platform={options.platform}")
+    if getattr(options, "machine", ""):
+        arguments.append(f"--machine={Path(options.machine).absolute()}")
+    with open_daemon(arguments) as daemon:
+        yield daemon
+
+
+@contextmanager
+def _requested(options: argparse.Namespace) -> Iterator[tuple[Daemon, Request]]:
+    """The daemon, and what *options* ask it to start."""
+    from bootmenu.daemon.client import request_for
+
+    with _opened(options) as daemon:
+        yield (
+            daemon,
+            request_for(
+                daemon,
+                entry=options.entry,
+                kernel=options.kernel,
+                initrds=options.initrd,
+                dtb=options.dtb,
+                overlays=options.overlay,
+                cmdline=options.append,
+            ),
+        )
+
+
+# --- images of our own -----------------------------------------------------------------
+
+
+def _build(options: argparse.Namespace) -> int:
+    from bootmenu.appliance import build
+
+    kernel, modules = (Path(text) if text else None for text in (options.kernel, options.modules))
+    result = build(
+        options.arch, Path(options.output), kernel=kernel, modules=modules, report=_report
+    )
+    _print(result.text())
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from bootmenu.appliance.vm import demo
+
+    demo(options.arch, report=_report)
+    return 0
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+_RUN: dict[str, Callable[[argparse.Namespace], int]] = {
+    "menu": _menu,
+    "list": _list,
+    "show": _show,
+    "inspect": _inspect,
+    "machine": _machine,
+    "doctor": _doctor,
+    "plan": _plan,
+    "load": _load,
+    "boot": _boot,
+    "unload": _unload,
+    "ui": _ui,
+    "daemon": _daemon,
+    "build": _build,
+    "demo": _demo,
+}

@@ -1,0 +1,151 @@
+"""What the daemon explains: lists, plans, trees and differences, as text or for the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from bootmenu.daemon import boot
+from bootmenu.daemon import interface as wire
+from bootmenu.daemon.convert import shown, wire_entry, wire_request
+from bootmenu.daemon.selection import find
+from bootmenu.daemon.service import BootDaemon, render
+from bootmenu.daemon.threads import in_thread
+from bootmenu.errors import UsageError
+from bootmenu.model import BootRequest, LoadPlan, Machine, Severity, Volume
+
+
+async def listing(daemon: BootDaemon, *, json: bool) -> str:
+    """Everything that was found, once the devices have settled; as text, with what was not."""
+    await daemon.settled()
+    from bootmenu.parsers.listing import render_json, render_text
+
+    volumes, found = daemon.inventory.volumes, daemon.inventory.configurations
+    if json:
+        return render_json(volumes, found)
+    return render_text(volumes, found) + "".join(_shortcomings(daemon.state()))
+
+
+def _shortcomings(state: wire.State) -> Iterator[str]:
+    """What could not be looked at, and what may not be done."""
+    failed = [device for device in state.devices if device.problem]
+    if failed:
+        yield "\nDevices that cannot be read\n"
+        yield from (f"  {device.title}: {device.problem}\n" for device in failed)
+    if state.restrictions:
+        yield "\nWhat may not be done here\n"
+        yield from (f"  {restriction}\n" for restriction in state.restrictions)
+
+
+async def entry(daemon: BootDaemon, name: str, *, json: bool) -> str:
+    """The entry that *name* means, with where every field came from. Raises UsageError."""
+    await daemon.settled()
+    from bootmenu.parsers.listing import render_entry
+
+    return render_entry(find(list(daemon.inventory.entries.values()), name), json)
+
+
+async def plan(daemon: BootDaemon, request: wire.Request, *, local: bool, json: bool) -> str:
+    """The plan of *request*, as text or JSON. Raises BootmenuError."""
+    made = await daemon.plan(request, local=local)
+    report = await in_thread(lambda: render(made, daemon.machine(), json=json))
+    writes = daemon.request(request, local=local).writes
+    if json or not writes:
+        return report
+    changes = "".join(f"\n  {shown(str(change))}" for change in writes)
+    return f"{report}\n\nwritten to a disk when it is started{changes}"
+
+
+def loaded(daemon: BootDaemon) -> str:
+    """The plan of what was loaded, as JSON. Raises UsageError when nothing was."""
+    if not daemon.loaded_plan:
+        raise UsageError("nothing was loaded by this bootmenud", hint="load an entry first")
+    return daemon.loaded_plan
+
+
+def warnings(made: LoadPlan) -> list[str]:
+    """What a person should know of a load that was made."""
+    return [
+        f"{finding.message}: {finding.cause}" if finding.cause else finding.message
+        for finding in made.findings
+        if finding.severity is Severity.WARNING
+    ]
+
+
+async def tree(daemon: BootDaemon, request: wire.Request, *, local: bool) -> list[wire.Node]:
+    """The tree that *request* would hand over. Raises BootmenuError."""
+    asked = daemon.request(request, local=local)
+    volumes = daemon.inventory.volumes
+
+    def nodes() -> list[wire.Node]:
+        from bootmenu import devicetree, loader
+
+        made = loader.tree(
+            kernel=boot.locate(asked.kernel, volumes),
+            initrds=[boot.locate(resource, volumes) for resource in asked.initrds],
+            cmdline=asked.cmdline,
+            edits=asked.edits,
+            machine=daemon.machine(),
+            **_base(asked, volumes),
+        )
+        return [
+            wire.Node(path, [wire.Property(*described) for described in properties], changed)
+            for path, properties, changed in devicetree.describe(made, asked.edits)
+        ]
+
+    return await in_thread(nodes)
+
+
+async def differences(daemon: BootDaemon, request: wire.Request, *, local: bool) -> list[str]:
+    """What *request* changes of its entry, in lines starting with - or +.
+
+    Raises BootmenuError.
+    """
+    original = daemon.inventory.entries.get(request.entry)
+    if original is None:
+        raise UsageError("there is no entry to compare with", hint="its device may have gone")
+    asked = daemon.request(request, local=local)
+    before = wire_request(wire_entry(original, default=False))
+    lines = _changed_fields(before, request)
+    if (before.dtb, before.overlays) != (request.dtb, request.overlays) or request.edits:
+        old = BootRequest.of_entry(original)
+        machine, volumes = daemon.machine(), daemon.inventory.volumes
+        lines += await in_thread(partial(_compare, old, asked, machine, volumes))
+    return lines
+
+
+def _changed_fields(before: wire.Request, after: wire.Request) -> list[str]:
+    lines = []
+    for name in ("kernel", "initrds", "dtb", "overlays", "cmdline"):
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            lines += [f"-{name}: {text}" for text in _texts(old)]
+            lines += [f"+{name}: {text}" for text in _texts(new)]
+    return lines
+
+
+def _texts(value: str | list[str]) -> list[str]:
+    if isinstance(value, list):
+        return [" ".join(value)] if value else []
+    return [value] if value else []
+
+
+def _compare(
+    old: BootRequest, new: BootRequest, machine: Machine, volumes: Sequence[Volume]
+) -> list[str]:
+    """What differs between the trees apart from what the boot itself writes into them."""
+    from bootmenu import devicetree, loader
+
+    before = loader.tree(machine=machine, **_base(old, volumes))
+    after = loader.tree(machine=machine, edits=new.edits, **_base(new, volumes))
+    return devicetree.compare(before, after)
+
+
+def _base(asked: BootRequest, volumes: Sequence[Volume]) -> dict[str, Any]:
+    """The arguments that say which tree it begins with."""
+    return {
+        "dtb": boot.locate(asked.dtb, volumes) if asked.dtb else None,
+        "overlays": [boot.locate(resource, volumes) for resource in asked.overlays],
+        "parameters": boot.parameters_of(asked),
+    }

@@ -1,0 +1,448 @@
+"""bootmenud itself: what is found, what is counted down to, what is being started."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from bootmenu.daemon import boot, facts, saving
+from bootmenu.daemon import interface as wire
+from bootmenu.daemon.convert import (
+    boot_request,
+    device_title,
+    shown,
+    wire_device,
+    wire_entry,
+    wire_request,
+)
+from bootmenu.daemon.countdown import Autoboot, Default, default_of
+from bootmenu.daemon.inventory import PATIENCE, Inventory, Scan
+from bootmenu.daemon.publish import Publisher
+from bootmenu.daemon.threads import in_thread
+from bootmenu.discover.sources import Source
+from bootmenu.errors import BootmenuError, DaemonError, UsageError
+from bootmenu.model import LOCAL, BootEntry, BootRequest, LoadPlan, Machine, Rename, Save
+
+SETTLE = 10.0
+"""Seconds that the countdown waits for devices that are still being read."""
+QUIET = 1.0
+"""Seconds without news after which a machine that was just started has found its devices."""
+AUDIENCE = 20.0
+"""Seconds after the start for which the countdown waits for a menu to show it."""
+TICK = 1.0
+"""Seconds between two states of a countdown."""
+ERRORS = 5
+"""Failed attempts that are remembered."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Activity:
+    """A system that is being loaded or started."""
+
+    title: str
+    phase: wire.Phase = wire.Phase.loading
+    progress: wire.Progress | None = None
+
+
+class BootDaemon:
+    """The one state behind all menus, and what may be done with it.
+
+    *machine* reads the facts of the machine anew, and *scan* is the parsers'.
+    *owner* says that the machine is ours alone: then a default entry starts by itself, and
+    the jump tells the consoles and unmounts. On anybody else's machine neither happens.
+    *pretending* says that the facts are not those of this machine: nothing is loaded then.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        scan: Scan,
+        machine: Callable[[], Machine],
+        *,
+        owner: bool,
+        pretending: bool = False,
+        timeout: float | None = None,
+        settle: float = SETTLE,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._source = source
+        self.machine = machine
+        self._description = facts.describe(machine())
+        self._restrictions: list[str] = []
+        self._examined = asyncio.Event()
+        self._examination: asyncio.Task[None] | None = None
+        self._owner = owner
+        self._pretending = pretending
+        self._settle = settle
+        self.publisher = Publisher(self.state)
+        self.inventory = Inventory(source, scan, self._news, patience=patience)
+        loop = asyncio.get_running_loop()
+        self._autoboot = Autoboot(armed=owner, timeout=timeout, clock=loop.time)
+        self._discovering = True
+        self._last_news = self._started = loop.time()
+        self._woken = asyncio.Event()
+        self._activity: Activity | None = None
+        self._message = ""
+        self._errors: list[str] = []
+        self._shown: tuple[dict[str, BootEntry], str | None, list[wire.Entry]] = ({}, None, [])
+        self._loaded = ""  # the title of what is loaded
+        self._writes: tuple[Save | Rename, ...] = ()  # what starting that has to write
+        self.loaded_plan = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- life ---
+
+    async def run(self) -> None:
+        """Discover, count down and serve until cancelled."""
+        bound = asyncio.get_running_loop().call_later(self._settle, self._settled)
+        try:
+            await self._discover()
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._pause())
+                self._woken.clear()
+                self._tick()
+                if not self._discovering and self._examination is None:
+                    self._examination = asyncio.create_task(self._examine())
+        finally:
+            bound.cancel()
+            self.publisher.close()
+            self.inventory.stop()
+            await self.inventory.close_volumes(boot.UNMOUNT)
+
+    async def _discover(self) -> None:
+        try:
+            await self.inventory.start()
+        except BootmenuError as error:
+            self._errors.append(error.message)
+            self._message = f"no devices can be found: {error.message}"
+        self._changed()
+
+    async def _examine(self) -> None:
+        """Find out what may not be done here.
+
+        It takes the loader, whose import would hold up the menus while they start, too.
+        """
+        try:
+            self._restrictions = await in_thread(lambda: facts.restrictions(self.machine()))
+        finally:
+            self._examined.set()
+        self._changed()
+
+    def _pause(self) -> float:
+        if self._discovering:
+            return TICK / 10
+        left = self._autoboot.left
+        return TICK if left is None else min(left, left % TICK or TICK)
+
+    def _tick(self) -> None:
+        if self._autoboot.due:
+            self._start_default()
+        elif self._autoboot.armed or self._discovering:
+            self._changed()
+
+    def _settled(self) -> None:
+        """The devices have had their time to settle."""
+        self._discovering = False
+        self._changed()
+
+    def _calm(self) -> bool:
+        """Whether the devices have settled.
+
+        A machine that has just been started has a disk, which may not have been found yet, and
+        udevd is idle for moments while drivers look for devices.
+        """
+        if not self.inventory.settled or not self._owner:
+            return self.inventory.settled
+        quiet = asyncio.get_running_loop().time() - self._last_news
+        return bool(self.inventory.records) and quiet >= QUIET
+
+    def _news(self) -> None:
+        """Something became known of a device."""
+        self._last_news = asyncio.get_running_loop().time()
+        self._changed()
+
+    def _changed(self) -> None:
+        """Something that the state shows may have changed."""
+        if self._discovering and self._calm():
+            self._discovering = False
+        if not self._discovering and self._activity is None and self._seen():
+            before = self._autoboot.entry
+            self._autoboot.update(self._default())
+            if self._autoboot.entry != before:
+                self._woken.set()
+        self.publisher.touch()
+
+    def _seen(self) -> bool:
+        """Whether a person could see the countdown, or there is no menu to be waited for.
+
+        On a slow machine the menus come up long after the disks were read.
+        """
+        running = asyncio.get_running_loop().time() - self._started
+        return self.publisher.watched or running >= AUDIENCE
+
+    def _default(self) -> Default | None:
+        return default_of(self.inventory.configurations)
+
+    def _start_default(self) -> None:
+        entry = self.inventory.entries.get(self._autoboot.entry or "")
+        self.stop_countdown()
+        if entry is None:
+            return
+
+        async def start() -> None:
+            with suppress(BootmenuError):  # the error is in the state: nobody waits for this call
+                await self.boot(wire_request(wire_entry(entry, default=True)), local=False)
+
+        task = asyncio.create_task(start())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- the state ---
+
+    def state(self) -> wire.State:
+        """Everything that a menu shows."""
+        default = self._default()
+        chosen = self._autoboot.entry or (default.entry if default else None)
+        activity = self._activity
+        return wire.State(
+            phase=self._phase(),
+            status=shown(self._status(default)),
+            machine=self._description,
+            restrictions=self._restrictions,
+            devices=[wire_device(r.device, r.state, r.problem) for r in self.inventory.records],
+            entries=self._wire_entries(chosen),
+            entries_kept=False,
+            default=chosen,
+            countdown=self._autoboot.left,
+            timeout=self._autoboot.timeout,
+            title=shown(activity.title) if activity else "",
+            progress=activity.progress if activity else None,
+            problems=[shown(str(problem)) for problem in self.inventory.problems]
+            + [shown(error) for error in self._errors],
+        )
+
+    def _wire_entries(self, default: str | None) -> list[wire.Entry]:
+        """The entries as the menus show them, made anew only when they have changed.
+
+        While something is loaded, states come many times a second.
+        """
+        entries = self.inventory.entries
+        if self._shown[0] is not entries or self._shown[1] != default:
+            shown = [wire_entry(one, default=one.id == default) for one in entries.values()]
+            self._shown = entries, default, shown
+        return self._shown[2]
+
+    def _phase(self) -> wire.Phase:
+        if self._activity is not None:
+            return self._activity.phase
+        if self._discovering:
+            return wire.Phase.discovering
+        counting = self._autoboot.entry is not None
+        return wire.Phase.counting if counting else wire.Phase.waiting
+
+    def _status(self, default: Default | None) -> str:
+        """What is awaited, and why."""
+        if self._activity is not None:
+            verb = "Starting" if self._activity.phase is wire.Phase.starting else "Loading"
+            return f"{verb} {self._activity.title}"
+        awaited = self.inventory.awaited
+        if self._discovering:
+            return f"Reading {device_title(awaited)}" if awaited else "Looking for devices"
+        if self._message:
+            return self._message
+        if (chosen := self._autoboot.entry) is not None:
+            return f"{self.inventory.entries[chosen].title} starts unless a key is pressed"
+        if awaited is not None:
+            return f"Choose a system; still reading {device_title(awaited)}"
+        if not self.inventory.entries:
+            return "No system was found" if self.inventory.records else "No disk was found"
+        if self._autoboot.armed and default is None:
+            return "Choose a system: none that can start is the default"
+        return "Choose a system"
+
+    # --- what a menu may ask for ---
+
+    def stop_countdown(self) -> None:
+        """No autoboot any more: a person is here."""
+        if self._autoboot.armed:
+            self._autoboot.stop()
+            self.publisher.touch()
+
+    async def settled(self) -> None:
+        """Return once the devices have settled, and it is known what may not be done."""
+        await self._examined.wait()
+        watch = self.publisher.watch()
+        try:
+            async for state in watch:
+                if state.phase is not wire.Phase.discovering:
+                    return
+        finally:
+            watch.close()
+
+    def request(self, request: wire.Request, *, local: bool) -> BootRequest:
+        """What *request* asks for; files of the running system only if *local*.
+
+        Raises UsageError.
+        """
+        entry = self.inventory.entries.get(request.entry)
+        if request.entry and entry is None:
+            hint = "its device may have been unplugged"
+            raise UsageError(f"that entry is not there any more: {request.entry}", hint=hint)
+        asked = boot_request(request, entry)
+        mine = [file for file in asked.resources if file.volume == LOCAL]
+        if mine and not local:
+            raise UsageError(
+                f"only root may start files of the running system: {mine[0]}",
+                hint="write DEVICE:PATH for a file on a disk, such as vda1:/boot/Image",
+            )
+        return asked
+
+    async def plan(self, request: wire.Request, *, local: bool) -> LoadPlan:
+        """The plan of *request*. Raises BootmenuError."""
+        asked = self.request(request, local=local)
+        return await boot.plan(asked, self.inventory.volumes, self.machine, _quiet)
+
+    async def load(self, request: wire.Request, *, local: bool) -> LoadPlan:
+        """Load *request*. Raises BootmenuError, and nothing is loaded then."""
+        asked = self.request(request, local=local)
+        activity = self._begin(asked.title)
+        try:
+            plan = await self._load(asked, activity, leaving=False)
+        finally:
+            self._end()
+        self._message = f"Loaded: {asked.title}"
+        return plan
+
+    async def boot(self, request: wire.Request, *, local: bool) -> None:
+        """Load and start *request*. Raises BootmenuError, and nothing stays loaded then."""
+        title = request.kernel
+        try:
+            asked = self.request(request, local=local)
+            title = asked.title
+            activity = self._begin(title)
+            try:
+                await self._load(asked, activity, leaving=True)
+                await self._jump(activity)
+            finally:
+                self._end()
+        except Exception as error:
+            failure = wire.as_bootmenu_error(error)
+            self._failed(title, failure)
+            raise failure from error
+
+    async def start(self) -> None:
+        """Start what was loaded. Raises BootmenuError."""
+        if not await boot.is_loaded():
+            raise UsageError("nothing is loaded", hint="load an entry first")
+        title = self._loaded or "the loaded kernel"
+        if not self._owner:
+            boot.check_hand_over()
+        activity = self._begin(title)
+        try:
+            await self._jump(activity)
+        except BootmenuError as error:
+            self._failed(title, error)
+            raise
+        finally:
+            self._end()
+
+    async def unload(self) -> None:
+        """Forget what was loaded. Raises BootmenuError."""
+        await boot.unload()
+        self._loaded = self._message = self.loaded_plan = ""
+        self._writes = ()
+        self._changed()
+
+    async def rescan(self) -> None:
+        """Look at every device again."""
+        self._message = ""
+        self._errors.clear()
+        await self.inventory.rescan()
+
+    # --- the way to the next kernel ---
+
+    def _begin(self, title: str) -> Activity:
+        if self._pretending:
+            hint = "use bootmenu plan, or leave out --arch and --machine"
+            raise UsageError("nothing is loaded for a machine that is not this one", hint=hint)
+        if self._activity is not None:
+            hint = "wait until it is under way"
+            raise DaemonError(f"{self._activity.title} is being started already", hint=hint)
+        self._autoboot.stop()
+        self._message = ""
+        self._activity = Activity(title)
+        self.publisher.touch()
+        return self._activity
+
+    def _end(self) -> None:
+        self._activity = None
+        self._changed()
+
+    def _failed(self, title: str, error: BootmenuError) -> None:
+        _log.error("%s: %s", shown(title), error.message)
+        self._message = f"{title} was not started: {error.message}"
+        self._errors = [*self._errors, f"{title}: {error.message}"][-ERRORS:]
+        self._changed()
+
+    async def _load(self, asked: BootRequest, activity: Activity, *, leaving: bool) -> LoadPlan:
+        loop = asyncio.get_running_loop()
+
+        def show(progress: wire.Progress) -> None:
+            activity.progress = progress
+            self.publisher.touch()
+
+        def progress(step: str, done: int, total: int) -> None:
+            loop.call_soon_threadsafe(show, wire.Progress(step=step, done=done, total=total))
+
+        volumes = self.inventory.volumes
+        plan = await boot.plan(asked, volumes, self.machine, progress)
+        await boot.check(plan)
+        if leaving and not self._owner:
+            boot.check_hand_over()
+        await boot.load(plan, progress)
+        self._loaded, self._writes = asked.title, asked.writes
+        # As text: the plan itself holds the whole kernel when that was compressed.
+        self.loaded_plan = await in_thread(lambda: render(plan, self.machine(), json=True))
+        return plan
+
+    async def _write(self) -> list[str]:
+        """Write what the entry saves when it boots; what could not be written, in words."""
+        writes, self._writes = self._writes, ()
+        failures = await saving.write(writes, self.inventory.volumes, self._source)
+        for failure in failures:
+            _log.warning("%s", shown(failure))
+        self._errors = [*self._errors, *failures][-ERRORS:]
+        return failures
+
+    async def _jump(self, activity: Activity) -> None:
+        activity.phase, activity.progress = wire.Phase.starting, None
+        self.publisher.touch()
+        try:
+            lines = [f"Starting {activity.title}...", *await self._write()]
+            if self._owner:
+                await boot.jump(lines, self.inventory.close_volumes)
+            else:
+                await boot.hand_over()
+        except BootmenuError:
+            with suppress(BootmenuError):
+                await boot.unload()
+            if self._owner:
+                await self.inventory.rescan()
+            raise
+
+
+def render(plan: LoadPlan, machine: Machine, *, json: bool) -> str:
+    """*plan* explained, as text or JSON."""
+    from bootmenu import loader
+
+    return (loader.render_json if json else loader.render_text)(plan, machine)
+
+
+def _quiet(_step: str, _done: int, _total: int) -> None:
+    """Nobody watches a plan being made."""

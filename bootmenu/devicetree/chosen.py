@@ -1,0 +1,186 @@
+"""What the next kernel is told in its tree: /chosen, reservations, and what a DTB lacks.
+
+A kernel started by kexec learns of its cmdline, its initrd and its firmware from /chosen
+alone. The running tree carries what the running kernel was told, so the parts that are about
+*it* are dropped; a DTB from a disk lacks what firmware adds when it starts a kernel, so that
+is taken over from the running tree.
+
+Bindings: dtschema ``chosen.yaml``; Documentation/arch/arm/uefi.rst.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from bootmenu.devicetree.flat import Reservation
+from bootmenu.devicetree.tree import DeviceTree
+
+CHOSEN = "/chosen"
+SEED_SIZES = {"kaslr-seed": 8, "rng-seed": 128}
+ENTROPY = sum(SEED_SIZES.values())
+"""How many random bytes :func:`hand_over` wants."""
+
+_OF_THE_RUNNING_KERNEL = (
+    "linux,elfcorehdr",
+    "linux,usable-memory-range",
+    "linux,ima-kexec-buffer",
+    "linux,kho-fdt",
+    "linux,kho-scratch",
+)
+_UEFI = "linux,uefi-"
+_DEFAULT_CELLS = (2, 1)  # #address-cells and #size-cells of a node that says none
+
+
+class Initrd(NamedTuple):
+    """Where the initrd will lie: physical addresses, *end* is the first behind it."""
+
+    start: int
+    end: int
+
+
+def hand_over(
+    tree: DeviceTree,
+    *,
+    cmdline: str,
+    initrd: Initrd | None,
+    entropy: bytes,
+    page_size: int,
+) -> None:
+    """Make *tree* the next kernel's; *entropy* are :data:`ENTROPY` fresh random bytes."""
+    _drop_stale_reservations(tree, page_size)
+    tree.add_node(CHOSEN)
+    for name in _OF_THE_RUNNING_KERNEL:
+        tree.remove(CHOSEN, name)
+    if cmdline:
+        tree.set(CHOSEN, "bootargs", cmdline.encode("utf-8", "surrogateescape") + b"\0")
+    else:
+        tree.remove(CHOSEN, "bootargs")
+    if initrd is None:
+        tree.remove(CHOSEN, "linux,initrd-start")
+        tree.remove(CHOSEN, "linux,initrd-end")
+    else:
+        tree.set(CHOSEN, "linux,initrd-start", struct.pack(">Q", initrd.start))
+        tree.set(CHOSEN, "linux,initrd-end", struct.pack(">Q", initrd.end))
+        tree.reservations.append(Reservation(initrd.start, initrd.end - initrd.start))
+    at = 0
+    for name, size in SEED_SIZES.items():
+        tree.set(CHOSEN, name, entropy[at : at + size])
+        at += size
+    tree.set(CHOSEN, "linux,booted-from-kexec", b"")
+
+
+def bootargs(tree: DeviceTree) -> str:
+    """The cmdline that *tree* tells its kernel."""
+    value = tree.get(CHOSEN, "bootargs") or b""
+    return value.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+
+
+def _drop_stale_reservations(tree: DeviceTree, page_size: int) -> None:
+    """Forget the memory that the running kernel's initrd and tree took.
+
+    Loaders reserve either the exact size or whole pages. Where the running tree lies is not
+    told to user space, its size is.
+    """
+    start = _number(tree.get(CHOSEN, "linux,initrd-start"))
+    end = _number(tree.get(CHOSEN, "linux,initrd-end"))
+
+    def stale(entry: Reservation) -> bool:
+        if start is not None and end is not None and entry.address == start:
+            return entry.size in (end - start, _up(end - start, page_size))
+        return bool(tree.size) and entry.size in (tree.size, _up(tree.size, page_size))
+
+    tree.reservations[:] = [entry for entry in tree.reservations if not stale(entry)]
+
+
+def graft(tree: DeviceTree, running: DeviceTree) -> None:
+    """Give *tree*, from a disk, what firmware told the running kernel: memory and UEFI."""
+    _graft_memory(tree, running)
+    _graft_reserved(tree, running)
+    given = running.properties(CHOSEN)
+    uefi = {name: value for name, value in given.items() if name.startswith(_UEFI)}
+    if uefi:
+        tree.add_node(CHOSEN)
+        for name, value in uefi.items():
+            tree.set(CHOSEN, name, value)
+
+
+def _graft_memory(tree: DeviceTree, running: DeviceTree) -> None:
+    """Take over /memory nodes, unless the DTB says itself how much memory there is.
+
+    Many say <0 0> there, for firmware to fill in.
+    """
+    real = [path for path in _memory(running) if any(running.get(path, "reg") or b"")]
+    if not real or any(any(tree.get(path, "reg") or b"") for path in _memory(tree)):
+        return
+    for path in _memory(tree):
+        tree.remove_node(path)
+    for path in real:
+        node = running.node(path)
+        if node is not None:
+            tree.graft("/", node)
+            _recode(tree, path, _cells(running, "/"), _cells(tree, "/"))
+
+
+def _memory(tree: DeviceTree) -> list[str]:
+    return [
+        f"/{node.name}"
+        for node in tree.root.nodes
+        if node.name.split("@")[0] == "memory"
+        or tree.get(f"/{node.name}", "device_type") == b"memory\0"
+    ]
+
+
+def _graft_reserved(tree: DeviceTree, running: DeviceTree) -> None:
+    """Take over regions of /reserved-memory that the DTB does not name.
+
+    Those without an address are wishes of drivers of that tree, not facts of the machine.
+    """
+    path = "/reserved-memory"
+    reserved = running.node(path)
+    if reserved is None:
+        return
+    if tree.node(path) is None:
+        tree.add_node(path)
+        for name, value in running.properties(path).items():
+            tree.set(path, name, value)
+    for region in reserved.nodes:
+        inner = f"{path}/{region.name}"
+        if tree.node(inner) is None and running.get(inner, "reg") is not None:
+            tree.graft(path, region)
+            # Nothing here refers to it, and the number may be another node's.
+            tree.remove(inner, "phandle")
+            tree.remove(inner, "linux,phandle")
+            _recode(tree, inner, _cells(running, path), _cells(tree, path))
+
+
+def _cells(tree: DeviceTree, path: str) -> tuple[int, int]:
+    address = _number(tree.get(path, "#address-cells"))
+    size = _number(tree.get(path, "#size-cells"))
+    return (
+        _DEFAULT_CELLS[0] if address is None else address,
+        _DEFAULT_CELLS[1] if size is None else size,
+    )
+
+
+def _recode(tree: DeviceTree, path: str, given: tuple[int, int], wanted: tuple[int, int]) -> None:
+    """Rewrite the reg of *path* from *given* (address, size) cells to *wanted*."""
+    value = tree.get(path, "reg")
+    if value is None or given == wanted or not sum(given):
+        return
+    out, at = bytearray(), 0
+    while at + 4 * sum(given) <= len(value):
+        for cells, width in zip(given, wanted, strict=True):
+            number = int.from_bytes(value[at : at + 4 * cells], "big")
+            out += number.to_bytes(max(4 * width, (number.bit_length() + 7) // 8), "big")
+            at += 4 * cells
+    tree.set(path, "reg", bytes(out))
+
+
+def _number(value: bytes | None) -> int | None:
+    """The number in one cell or two, None where there is none."""
+    return int.from_bytes(value, "big") if value is not None and len(value) in (4, 8) else None
+
+
+def _up(size: int, page_size: int) -> int:
+    return -(-size // page_size) * page_size

@@ -1,0 +1,127 @@
+"""A machine's facts as a JSON file, for a bug report or for a plan made elsewhere.
+
+A plan made from what :func:`restore` returns has the very segments that the machine itself
+would load. The seeds of its random number generators are blanked, since the file is meant to
+be shown around.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from bootmenu.errors import UsageError
+from bootmenu.model import Arch, Cpu, KexecLimits, Machine, Platform
+
+SCHEMA = "bootmenu.machine/1"
+_NOT_A_CAPTURE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+SECRETS = frozenset({"kaslr-seed", "rng-seed"})
+
+
+def capture(machine: Machine) -> str:
+    """*machine* as JSON. Raises TreeError when its device tree is damaged."""
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "arch": machine.arch,
+            "page_size": machine.page_size,
+            "release": machine.release,
+            "platform": machine.platform,
+            "cmdline": machine.cmdline,
+            "compatible": machine.compatible,
+            "memory_total": machine.memory_total,
+            "memory_available": machine.memory_available,
+            "consoles": machine.consoles,
+            "cpus": [
+                {"number": cpu.number, "midr": cpu.midr, "enable_method": cpu.enable_method}
+                for cpu in machine.cpus
+            ],
+            "kexec": {
+                "supported": machine.kexec.supported,
+                "load_disabled": machine.kexec.load_disabled,
+                "load_limit": machine.kexec.load_limit,
+                "lockdown": machine.kexec.lockdown,
+                "privileged": machine.kexec.privileged,
+                "initial_pid_namespace": machine.kexec.initial_pid_namespace,
+            },
+            "iomem": [
+                f"{'  ' * r.depth}{r.start:08x}-{r.end:08x} : {r.name}" for r in machine.iomem
+            ],
+            "fdt": _packed(machine.fdt),
+        },
+        indent=1,
+    )
+
+
+def _packed(fdt: bytes) -> dict[str, Any] | None:
+    """Base64 without the zeros behind it: firmware leaves up to a megabyte of them."""
+    if not fdt:
+        return None
+    from bootmenu.devicetree.flat import blank
+
+    clean = blank(fdt, SECRETS)
+    return {"size": len(clean), "base64": base64.b64encode(clean.rstrip(b"\0")).decode("ascii")}
+
+
+def restore(text: str) -> Machine:
+    """The machine that :func:`capture` wrote. Raises UsageError when *text* is no capture."""
+    try:
+        stored = json.loads(text)
+        if stored["schema"] != SCHEMA:
+            raise UsageError(
+                f"a capture of another kind: {stored['schema']!s:.60}",
+                hint=f"this version reads {SCHEMA}",
+            )
+        return _machine(stored)
+    except _NOT_A_CAPTURE as error:
+        raise UsageError(
+            "not a capture of a machine", hint="make one with: bootmenu machine capture FILE"
+        ) from error
+
+
+def _machine(stored: dict[str, Any]) -> Machine:
+    from bootmenu.discover.machine import parse_iomem
+
+    return Machine(
+        arch=Arch(stored["arch"]),
+        page_size=_page_size(stored["page_size"]),
+        iomem=parse_iomem("\n".join(stored["iomem"])),
+        fdt=_unpacked(stored["fdt"]),
+        cmdline=str(stored["cmdline"]),
+        release=str(stored["release"]),
+        platform=Platform(stored["platform"]),
+        cpus=tuple(
+            Cpu(int(cpu["number"]), cpu["midr"], str(cpu["enable_method"]))
+            for cpu in stored["cpus"]
+        ),
+        compatible=tuple(map(str, stored["compatible"])),
+        memory_total=int(stored["memory_total"]),
+        memory_available=int(stored["memory_available"]),
+        consoles=tuple(map(str, stored["consoles"])),
+        kexec=KexecLimits(**stored["kexec"]),
+    )
+
+
+def _page_size(value: Any) -> int:
+    if value not in (4096, 16384, 65536):
+        raise ValueError(f"no page size: {value}")
+    return int(value)
+
+
+def _unpacked(stored: dict[str, Any] | None) -> bytes:
+    if stored is None:
+        return b""
+    from bootmenu.devicetree.flat import MAX_SIZE
+
+    size = int(stored["size"])
+    if size > MAX_SIZE:
+        raise ValueError("the device tree is too large")
+    return base64.b64decode(stored["base64"], validate=True).ljust(size, b"\0")

@@ -1,0 +1,169 @@
+"""The facts of the machine that we run on; captured to a file and replayed elsewhere.
+
+What cannot be read is left empty, and what needs it says so: a menu without root still lists
+entries. Sources: Documentation/ABI/testing (sysfs-firmware-ofw, sysfs-kernel-kexec,
+sysfs-devices-system-cpu) and Documentation/admin-guide/sysctl/kernel.rst.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from bootmenu.model import Arch, Cpu, IoResource, KexecLimits, Machine, Platform
+
+_IOMEM = re.compile(r"( *)([0-9a-f]+)-([0-9a-f]+) : (.*)")
+_CAP_SYS_BOOT = 22
+_INITIAL_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
+
+
+def read_machine(root: str = "/") -> Machine:
+    """The machine whose /proc and /sys lie under *root*.
+
+    Raises BootmenuError when the architecture is one that bootmenu does not know.
+    """
+    return _Reader(Path(root)).machine()
+
+
+class _Reader:
+    """Reads small kernel files; a missing or forbidden one is empty."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def text(self, path: str) -> str:
+        return self.data(path).decode("utf-8", "surrogateescape").strip("\n\0")
+
+    def data(self, path: str) -> bytes:
+        try:
+            return (self.root / path).read_bytes()
+        except OSError:
+            return b""
+
+    def number(self, path: str) -> int | None:
+        try:
+            return int(self.text(path), 0)
+        except ValueError:
+            return None
+
+    def machine(self) -> Machine:
+        arch = Arch.of_machine(os.uname().machine)
+        if arch is None:
+            from bootmenu.errors import BootmenuError
+
+            raise BootmenuError(
+                f"bootmenu does not know the architecture {os.uname().machine}",
+                hint=f"it runs on {', '.join(Arch)}",
+            )
+        memory = self.memory()
+        tree = self.tree()
+        compatible = self.text("proc/device-tree/compatible")
+        return Machine(
+            arch=arch,
+            page_size=os.sysconf("SC_PAGE_SIZE"),
+            iomem=parse_iomem(self.text("proc/iomem")),
+            fdt=tree,
+            cmdline=self.text("proc/cmdline"),
+            release=os.uname().release,
+            platform=self.platform(arch),
+            cpus=self.cpus(),
+            compatible=tuple(compatible.split("\0")) if compatible else (),
+            memory_total=memory.get("MemTotal", 0),
+            memory_available=memory.get("MemAvailable", 0),
+            consoles=tuple(self.text("sys/class/tty/console/active").split()),
+            kexec=self.limits(),
+        )
+
+    def tree(self) -> bytes:
+        """The running device tree, flattened: as firmware gave it, or as the kernel has it."""
+        flat = self.data("sys/firmware/fdt")
+        unpacked = self.root / "proc/device-tree"
+        if flat or not unpacked.is_dir():
+            return flat
+        from bootmenu.discover.unflattened import flatten
+
+        return flatten(unpacked.resolve())
+
+    def platform(self, arch: Arch) -> Platform:
+        if (self.root / "sys/firmware/efi").is_dir():
+            return Platform.EFI
+        return Platform.PC if arch is Arch.X86_64 else Platform.NONE
+
+    def memory(self) -> dict[str, int]:
+        """/proc/meminfo in bytes."""
+        found = {}
+        for line in self.text("proc/meminfo").splitlines():
+            name, _, rest = line.partition(":")
+            number = rest.split()[0] if rest.split() else ""
+            if number.isdigit():
+                found[name] = int(number) * 1024
+        return found
+
+    def cpus(self) -> tuple[Cpu, ...]:
+        """All possible processors: those that the running kernel may have started."""
+        folder = "sys/devices/system/cpu"
+        found = []
+        for number in _numbers(self.text(f"{folder}/possible")):
+            cpu = f"{folder}/cpu{number}"
+            midr = self.number(f"{cpu}/regs/identification/midr_el1")
+            found.append(Cpu(number, midr, self.text(f"{cpu}/of_node/enable-method")))
+        return tuple(found)
+
+    def limits(self) -> KexecLimits:
+        """What kernel and policy allow."""
+        limit = self.number("proc/sys/kernel/kexec_load_limit_reboot")
+        supported = any(
+            (self.root / path).exists()
+            for path in ("sys/kernel/kexec_loaded", "sys/kernel/kexec/loaded")
+        )
+        lockdown = re.search(r"\[(\w+)\]", self.text("sys/kernel/security/lockdown"))
+        capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)", self.text("proc/self/status"), re.M)
+        mask = int(capabilities[1], 16) if capabilities else 0
+        try:
+            namespace = str((self.root / "proc/self/ns/pid").readlink())
+        except OSError:
+            namespace = _INITIAL_PID_NAMESPACE
+        return KexecLimits(
+            supported=supported,
+            load_disabled=self.number("proc/sys/kernel/kexec_load_disabled") == 1,
+            load_limit=None if limit is None or limit < 0 else limit,
+            lockdown=lockdown[1] if lockdown else "none",
+            privileged=bool(mask >> _CAP_SYS_BOOT & 1),
+            initial_pid_namespace=namespace == _INITIAL_PID_NAMESPACE,
+        )
+
+
+def parse_iomem(text: str) -> tuple[IoResource, ...]:
+    """The resources in the text of /proc/iomem, in its order; odd lines are passed over."""
+    found = []
+    for line in text.splitlines():
+        match = _IOMEM.fullmatch(line)
+        if match:
+            indent, start, end, name = match.groups()
+            found.append(IoResource(int(start, 16), int(end, 16), name, len(indent) // 2))
+    return tuple(found)
+
+
+def _numbers(text: str) -> list[int]:
+    """``0-3,5`` as [0, 1, 2, 3, 5]; at most as many as Linux knows processors."""
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit() and (last or first).isdigit():
+            numbers += range(int(first), min(int(last or first), 8191) + 1)
+    return numbers
+
+
+def capture(machine: Machine) -> str:
+    """*machine* as JSON, see :mod:`bootmenu.discover.capture`."""
+    from bootmenu.discover.capture import capture as write
+
+    return write(machine)
+
+
+def restore(text: str) -> Machine:
+    """The machine that *text* was captured from, see :mod:`bootmenu.discover.capture`."""
+    from bootmenu.discover.capture import restore as read
+
+    return read(text)

@@ -1,0 +1,88 @@
+"""Parts of the running system's files, open for reading."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from bootmenu.errors import VolumeError
+from bootmenu.model import FileSlice
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+def whole(path: str) -> FileSlice:
+    """The whole of the file that the running system has at *path*.
+
+    Raises VolumeError when it is not a regular file, or cannot be looked at.
+    """
+    try:
+        real = os.path.realpath(path)
+        found = os.lstat(real)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    _require_regular(found.st_mode, path)
+    return FileSlice(real, 0, found.st_size, name=path)
+
+
+@contextmanager
+def open_slice(file: FileSlice) -> Iterator[BinaryIO]:
+    """The bytes of *file*, open for reading: position 0 is its first byte.
+
+    Its path leads over no link at the end. Raises VolumeError when it cannot be read, now or
+    later; a FIFO is not waited for.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file.path, flags)
+        try:
+            _require_regular(os.fstat(descriptor).st_mode, file)
+            yield io.BufferedReader(_Part(descriptor, file))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _require_regular(mode: int, file: FileSlice | str) -> None:
+    if stat.S_ISDIR(mode):
+        raise VolumeError(f"{file}: a directory, not a file", hint="name a file in it")
+    if not stat.S_ISREG(mode):
+        raise VolumeError(f"{file}: not a regular file", hint="name a file on a disk")
+
+
+def _unreadable(file: FileSlice | str, error: OSError | ValueError) -> VolumeError:
+    why = (isinstance(error, OSError) and error.strerror) or str(error)
+    hint = "check that the path is right and the disk is well (dmesg tells)"
+    return VolumeError(f"{file}: cannot be read: {why}", hint=hint)
+
+
+class _Part(io.RawIOBase):
+    """A part of an open file as a file of its own."""
+
+    def __init__(self, descriptor: int, file: FileSlice) -> None:
+        self._descriptor = descriptor
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        room = memoryview(buffer)[: max(0, self._file.size - self._at)]
+        count = os.preadv(self._descriptor, [room], self._file.offset + self._at) if room else 0
+        self._at += count
+        return count

@@ -1,0 +1,49 @@
+"""A gzip'd kernel (RFC 1952), unpacked in pieces of bounded size.
+
+The length at the end of a gzip file counts modulo 4 GiB and belongs to its last member, so
+it is not trusted; the checksum is verified by zlib. What follows the last member (padding,
+a signature) is ignored.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from bootmenu.errors import ImageError
+
+PIECE = 1 << 20
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_MAGIC = b"\x1f\x8b\x08"
+
+
+def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
+    """What the gzip file *file* holds from where it stands, in pieces of at most 1 MiB.
+
+    Raises ImageError naming *path* when it is cut off or damaged.
+    """
+    unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    packed = b""
+    try:
+        while True:
+            packed = packed or file.read(PIECE)
+            if not packed:
+                raise ImageError(
+                    f"{path}: truncated, the gzip'd kernel ends before its end mark",
+                    hint="copy the kernel again: it was not written completely",
+                )
+            piece = unpacker.decompress(packed, PIECE)
+            packed = unpacker.unconsumed_tail
+            if piece:
+                yield piece
+            if unpacker.eof:
+                packed = unpacker.unused_data or file.read(len(_MAGIC))
+                if not packed.startswith(_MAGIC):
+                    return
+                unpacker = zlib.decompressobj(_GZIP_WINDOW)
+    except zlib.error as error:
+        raise ImageError(
+            f"{path}: damaged, the gzip'd kernel does not unpack ({error})",
+            hint="copy the kernel again: the file is damaged",
+        ) from error

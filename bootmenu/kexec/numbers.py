@@ -1,0 +1,27 @@
+"""The numbers of the system call interface, as <linux/kexec.h> and <asm/unistd.h> have them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bootmenu.model import Arch
+
+SEGMENT_MAX = 16
+REBOOT_MAGIC1 = 0xFEE1DEAD
+REBOOT_MAGIC2 = 672274793
+REBOOT_KEXEC = 0x45584543
+
+
+class Calls(NamedTuple):
+    """System call numbers of one architecture, and its flag for kexec_load."""
+
+    kexec_load: int
+    reboot: int
+    arch_flag: int  # KEXEC_ARCH_*: the ELF machine, in the flags' upper half
+
+
+CALLS = {
+    Arch.ARM64: Calls(104, 142, 183 << 16),
+    Arch.X86_64: Calls(246, 169, 62 << 16),
+    Arch.RISCV64: Calls(104, 142, 243 << 16),
+}

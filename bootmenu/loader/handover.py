@@ -1,0 +1,102 @@
+"""The device tree that the next kernel is handed, from wherever it comes.
+
+The user's DTB, completed with what only the running tree knows, else the running tree
+itself; then overlays, then /chosen, and the user's edits last: what they say is what runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootmenu.devicetree.chosen import Initrd, graft, hand_over
+from bootmenu.devicetree.edits import apply_edits
+from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.errors import TreeError
+from bootmenu.files import open_slice
+from bootmenu.model import FileSlice, Machine, TreeEdit
+
+MAX_FILE = 2 << 20
+
+Parameters = Sequence[Sequence[str]]
+"""``NAME=VALUE`` texts: those of the DTB first, then those of each overlay; may end early."""
+
+
+def base_tree(
+    *,
+    dtb: FileSlice | None,
+    overlays: Sequence[FileSlice],
+    parameters: Parameters = (),
+    machine: Machine,
+) -> DeviceTree:
+    """The tree before anything of this boot is written into it.
+
+    Raises TreeError naming the file that is damaged, VolumeError for one that cannot be read.
+    """
+    tree = _given(dtb, machine)
+    if parameters and parameters[0]:
+        from bootmenu.devicetree.overrides import apply_parameters
+
+        apply_parameters(tree, parameters[0], str(dtb or "the running tree"))
+    if overlays:
+        from bootmenu.devicetree.overlay import apply_overlays
+
+        said = dict(enumerate(parameters[1:]))
+        given = [(str(o), _overlay(o, said.get(n, ()))) for n, o in enumerate(overlays)]
+        tree = apply_overlays(tree, given)
+    return tree
+
+
+def _overlay(file: FileSlice, parameters: Sequence[str]) -> bytes:
+    """The overlay in *file*, changed by its *parameters*."""
+    from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
+
+    try:
+        tree = DeviceTree.parse(_read(file))
+    except TreeError as error:
+        raise TreeError(f"{file}: {error.message}", hint=error.hint) from error
+    apply_parameters(tree, parameters, str(file))
+    forget_parameters(tree)
+    return tree.serialize()
+
+
+def finish(
+    tree: DeviceTree,
+    *,
+    cmdline: str,
+    initrd: Initrd | None,
+    edits: Sequence[TreeEdit],
+    entropy: bytes,
+    machine: Machine,
+) -> DeviceTree:
+    """A copy of *tree* that says *cmdline* and *initrd*, with *edits* applied last."""
+    done = tree.copy()
+    hand_over(done, cmdline=cmdline, initrd=initrd, entropy=entropy, page_size=machine.page_size)
+    apply_edits(done, edits)
+    return done
+
+
+def _given(dtb: FileSlice | None, machine: Machine) -> DeviceTree:
+    running = DeviceTree.parse(machine.fdt) if machine.fdt else None
+    if dtb is None:
+        if running is None:
+            raise TreeError(
+                "this machine has no device tree to hand over",
+                hint="give the board's DTB, or run this as root: /sys/firmware/fdt is root's",
+            )
+        return running
+    try:
+        tree = DeviceTree.parse(_read(dtb))
+    except TreeError as error:
+        raise TreeError(f"{dtb}: {error.message}", hint=error.hint) from error
+    # The kernel frees its own tree's memory, but never reserved this file's.
+    tree.size = 0
+    if running is not None:
+        graft(tree, running)
+    return tree
+
+
+def _read(file: FileSlice) -> bytes:
+    if file.size > MAX_FILE:
+        raise TreeError(f"{file}: too large for a device tree", hint="the limit is 2 MiB")
+    with open_slice(file) as opened:
+        return opened.read(file.size)

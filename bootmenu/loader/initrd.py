@@ -1,0 +1,74 @@
+"""The initrds of a load: files, taken where they lie.
+
+U-Boot's systems wrap theirs with ``mkimage`` (``uInitrd``); the kernel knows nothing of that
+header, so that what follows it is the initrd. Specification: include/image.h of U-Boot.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bootmenu.devicetree.chosen import CHOSEN
+from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.errors import ImageError
+from bootmenu.files import open_slice
+from bootmenu.model import FileSlice
+
+Initrds = tuple[FileSlice | bytes, ...]
+
+_UEFI_TABLE = "linux,uefi-system-table"
+_TRAILER = b"TRAILER!!!\0"
+_BLOCK = 512
+_WRAPPER = struct.Struct(">I8xI14xB33x")  # magic number, size of what follows, type
+_WRAPPER_MAGIC = 0x27051956
+_RAMDISK = 3
+
+EMPTY = (
+    b"070701" + b"%08x" * 13 % (0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, len(_TRAILER), 0) + _TRAILER
+).ljust(_BLOCK, b"\0")
+"""A cpio archive (newc) without files."""
+
+
+def open_initrds(files: Sequence[FileSlice], tree: DeviceTree) -> Initrds:
+    """*files* as initrds, for a kernel that is handed *tree*.
+
+    Firmware with UEFI keeps a note of the initrd that it gave the running kernel. The next
+    kernel finds that note, and would unpack memory that holds something else by now, unless
+    it is given an initrd: so with UEFI there always is one, if need be an empty one.
+
+    Raises ImageError when a file is empty, VolumeError when one cannot be read.
+    """
+    if not files and tree.get(CHOSEN, _UEFI_TABLE) is not None:
+        return (EMPTY,)
+    unwrapped = []
+    for file in files:
+        with open_slice(file) as opened:
+            unwrapped.append(_unwrapped(file, opened.read(min(file.size, _WRAPPER.size))))
+        if not file.size:
+            raise ImageError(
+                f"{file}: the initrd is empty",
+                hint="make it again (on Debian update-initramfs -u); was the disk full?",
+            )
+    return tuple(unwrapped)
+
+
+def _unwrapped(file: FileSlice, head: bytes) -> FileSlice:
+    """What is in *file* behind the header of mkimage, *file* itself when there is none."""
+    if len(head) < _WRAPPER.size:
+        return file
+    magic, size, kind = _WRAPPER.unpack(head)
+    if magic != _WRAPPER_MAGIC or kind != _RAMDISK:
+        return file
+    if size > file.size - _WRAPPER.size:
+        raise ImageError(
+            f"{file}: truncated, {file.size - _WRAPPER.size:,} of {size:,} bytes are there",
+            hint="make it again (on Debian update-initramfs -u); was the disk full?",
+        )
+    return replace(file, offset=file.offset + _WRAPPER.size, size=size)
+
+
+def size_of(initrd: FileSlice | bytes) -> int:
+    """Its size in bytes."""
+    return initrd.size if isinstance(initrd, FileSlice) else len(initrd)

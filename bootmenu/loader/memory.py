@@ -1,0 +1,160 @@
+"""Where images may lie: the usable parts of physical memory, and holes to place things in.
+
+The map is /proc/iomem. Memory is what is called ``System RAM``; whatever is listed inside of
+it is in use by firmware or devices, except the running kernel itself, which is done once the
+next one starts. A device tree's /memory is no map: the EFI stub removes those nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from bootmenu.errors import PlacementError
+from bootmenu.model import IoResource, Machine
+
+RAM = "System RAM"
+_OF_THE_RUNNING_KERNEL = frozenset(
+    {"Kernel code", "Kernel data", "Kernel rodata", "Kernel bss", "Kernel image"}
+)
+_NEVER = frozenset({"reserved", "Reserved", "Crash kernel"})  # on whatever level they stand
+
+
+class Range(NamedTuple):
+    """Physical addresses from *start* up to, not including, *end*."""
+
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Bytes in it."""
+        return self.end - self.start
+
+
+def usable(machine: Machine) -> tuple[Range, ...]:
+    """The memory of *machine* that segments may lie in, in whole pages, ascending.
+
+    Raises PlacementError when the map is missing or its addresses were hidden.
+    """
+    if not machine.iomem:
+        raise PlacementError(
+            "the memory map is unknown: /proc/iomem is empty",
+            hint="run this on a kernel that provides /proc/iomem, or give a capture of a machine",
+        )
+    if not any(resource.end for resource in machine.iomem):
+        raise PlacementError(
+            "the memory map is hidden: /proc/iomem shows only zeros",
+            hint="run this as root (it takes CAP_SYS_ADMIN)",
+        )
+    ram = _ram(machine.iomem)
+    if not ram:
+        raise PlacementError(
+            f"the memory map names no {RAM}", hint="please report this, with /proc/iomem"
+        )
+    taken = list(_taken(machine.iomem))
+    return tuple(_whole_pages(subtract(ram, taken), machine.page_size))
+
+
+def _ram(resources: Iterable[IoResource]) -> list[Range]:
+    return merge(Range(r.start, r.end + 1) for r in resources if r.name == RAM)
+
+
+def _taken(resources: Iterable[IoResource]) -> Iterator[Range]:
+    """What is in use: everything nested in RAM, and reservations wherever they are listed.
+
+    The latter is the second look: riscv64 lists reservations beside the memory, not inside.
+    """
+    inside: int | None = None
+    for resource in resources:
+        if inside is not None and resource.depth <= inside:
+            inside = None
+        if resource.name == RAM:
+            inside = resource.depth if inside is None else inside
+        elif resource.name in _NEVER or (
+            inside is not None and resource.name not in _OF_THE_RUNNING_KERNEL
+        ):
+            yield Range(resource.start, resource.end + 1)
+
+
+def merge(ranges: Iterable[Range]) -> list[Range]:
+    """The same addresses as few, ascending, disjoint ranges."""
+    merged: list[Range] = []
+    for part in sorted(part for part in ranges if part.start < part.end):
+        if merged and part.start <= merged[-1].end:
+            merged[-1] = Range(merged[-1].start, max(merged[-1].end, part.end))
+        else:
+            merged.append(part)
+    return merged
+
+
+def subtract(ranges: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
+    """*ranges* without every address in *taken*."""
+    left = merge(ranges)
+    for hole in merge(taken):
+        kept = []
+        for part in left:
+            if part.end <= hole.start or hole.end <= part.start:
+                kept.append(part)
+                continue
+            kept += [Range(part.start, hole.start), Range(hole.end, part.end)]
+        left = [part for part in kept if part.start < part.end]
+    return left
+
+
+def _whole_pages(ranges: Iterable[Range], page_size: int) -> Iterator[Range]:
+    for part in ranges:
+        whole = Range(align_up(part.start, page_size), align_down(part.end, page_size))
+        if whole.start < whole.end:
+            yield whole
+
+
+def align_up(value: int, step: int) -> int:
+    """*value*, or the next multiple of *step*."""
+    return -(-value // step) * step
+
+
+def align_down(value: int, step: int) -> int:
+    """*value*, or the multiple of *step* before it."""
+    return value // step * step
+
+
+class Holes:
+    """Usable memory that is handed out piece by piece."""
+
+    def __init__(self, ranges: Iterable[Range]) -> None:
+        self._free = merge(ranges)
+
+    def take(self, start: int, size: int) -> None:
+        """Mark *size* bytes at *start* as used."""
+        self._free = subtract(self._free, [Range(start, start + size)])
+
+    def highest(
+        self, size: int, align: int, *, offset: int = 0, low: int = 0, high: int | None = None
+    ) -> int | None:
+        """The highest address that has *size* free bytes, or None.
+
+        It lies *offset* behind a multiple of *align*, and the bytes within *low*..*high*.
+        """
+        for part in reversed(self._free):
+            start = max(part.start, low)
+            end = part.end if high is None else min(part.end, high)
+            place = align_down(end - size - offset, align) + offset
+            if place >= start:
+                return place
+        return None
+
+    def lowest(
+        self, size: int, align: int, *, offset: int = 0, low: int = 0, high: int | None = None
+    ) -> int | None:
+        """As :meth:`highest`, the lowest one."""
+        for part in self._free:
+            place = align_up(max(part.start, low) - offset, align) + offset
+            end = part.end if high is None else min(part.end, high)
+            if place + size <= end:
+                return place
+        return None
+
+    def largest(self) -> int:
+        """Bytes of the largest hole."""
+        return max((part.size for part in self._free), default=0)

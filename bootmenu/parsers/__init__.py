@@ -1,0 +1,1 @@
+"""A volume in, boot entries out. One module per format."""

@@ -1,0 +1,93 @@
+"""What a person is told who builds an image, and what goes into it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bootmenu.appliance import build, python, root, tools
+from bootmenu.appliance.modules import release_folder
+from bootmenu.appliance.tree import Node, Tree
+from bootmenu.errors import BuildError
+from bootmenu.model import Arch
+from bootmenu.shipped import folder
+
+
+def test_missing_tools_are_named_with_the_command_that_brings_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tools, "find", lambda program: None)
+    with pytest.raises(BuildError) as caught:
+        tools.require(["mmdebstrap", "depmod", "modprobe"])
+    assert caught.value.message == "missing on this machine: mmdebstrap, depmod, modprobe"
+    assert caught.value.hint == "apt-get install kmod mmdebstrap"
+
+
+def test_failed_command_is_reported_with_its_own_words() -> None:
+    with pytest.raises(BuildError, match=r"mke2fs failed: .*does not exist"):
+        tools.run(["mke2fs", "-n", "/nonexistent/image"])
+
+
+def test_architecture_without_an_image_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="riscv64"):
+        build(Arch.RISCV64, tmp_path)
+
+
+def test_own_kernel_without_its_modules_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError) as caught:
+        build(Arch.ARM64, tmp_path, kernel=tmp_path / "Image")
+    assert "--modules" in caught.value.hint
+
+
+def test_modules_folder_must_hold_one_kernel(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="none"):
+        release_folder(tmp_path)
+    for release in ("6.12.1", "6.12.2"):
+        (tmp_path / release / "kernel").mkdir(parents=True)
+    with pytest.raises(BuildError, match=r"6\.12\.1, 6\.12\.2"):
+        release_folder(tmp_path)
+    assert release_folder(tmp_path / "6.12.2").name == "6.12.2"
+
+
+def test_libraries_of_libraries_come_along(tmp_path: Path) -> None:
+    sh = Path("/bin/sh").resolve().read_bytes()
+    assert "libc.so.6" in root.needed(sh)
+    tree = Tree({"usr/bin/sh": Node.file(sh, 0o755)})
+    files = Tree(
+        {
+            "usr/lib/x/libc.so.6": Node.file(b"no elf"),
+            "usr/lib/x/libfdt.so.1": Node.link("libfdt-1.so"),
+            "usr/lib/x/libfdt-1.so": Node.file(b"no elf"),
+        }
+    )
+    root.add_libraries(tree, files, triplet="x", names=("libfdt.so.1",))
+    assert {"usr/lib/x/libc.so.6", "usr/lib/x/libfdt.so.1", "usr/lib/x/libfdt-1.so"} < set(tree)
+
+
+def test_library_that_no_package_brings_is_named() -> None:
+    with pytest.raises(BuildError, match=r"libgone\.so\.1"):
+        root.add_libraries(Tree(), Tree(), triplet="x", names=("libgone.so.1",))
+
+
+def test_every_locked_package_has_a_hash_and_no_registry_is_named() -> None:
+    lines = [line for line in python.LOCK.read_text().splitlines() if not line.startswith("#")]
+    text = "\n".join(lines)
+    requirements = re.findall(r"^(\S+)==(\S+) \\$", text, re.MULTILINE)
+    assert {"textual", "cffi", "pyudev", "fdt", "asyncvarlink"} <= {
+        name for name, _ in requirements
+    }
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", text)) >= len(requirements)
+    assert "://" not in python.LOCK.read_text()
+
+
+def test_scripts_of_the_overlay_are_valid_and_can_be_started() -> None:
+    overlay = folder("rootfs-overlay")
+    scripts = [overlay / "init", *sorted((overlay / "usr/lib/bootmenu").iterdir())]
+    assert len(scripts) == 5
+    for script in scripts:
+        assert script.read_text().startswith("#!/bin/busybox sh\n")
+        assert script.stat().st_mode & 0o111, script
+        subprocess.run(["busybox", "sh", "-n", script], check=True)

@@ -1,0 +1,76 @@
+"""The whole image, built twice from the same packages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bootmenu.appliance import BuildResult, build
+from bootmenu.appliance.image import default_cache
+from bootmenu.appliance.python import SITE
+from bootmenu.model import Arch
+
+pytestmark = pytest.mark.vm
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    return build(Arch.ARM64, tmp_path_factory.mktemp("image"), cache=default_cache(), report=print)
+
+
+@pytest.fixture(scope="module")
+def names(built: BuildResult) -> set[str]:
+    """Every path in the initramfs."""
+    found: set[str] = set()
+    for part in built.parts:
+        archive = subprocess.run(["zstd", "-dc", part.archive], capture_output=True, check=False)
+        listed = subprocess.run(
+            ["cpio", "-it", "--quiet"], input=archive.stdout, capture_output=True, check=True
+        )
+        found |= set(listed.stdout.decode().splitlines())
+    return found
+
+
+def test_two_builds_of_the_same_packages_are_identical(built: BuildResult, tmp_path: Path) -> None:
+    # The same downloads, but nothing that was packed before.
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for name in ("debian", "wheels"):
+        (cache / name).symlink_to(default_cache() / name)
+    again = build(Arch.ARM64, tmp_path / "image", cache=cache)
+    assert again.initramfs.read_bytes() == built.initramfs.read_bytes()
+    assert again.kernel.read_bytes() == built.kernel.read_bytes()
+    assert again.manifest.read_bytes() == built.manifest.read_bytes()
+
+
+def test_image_fits_its_budget(built: BuildResult) -> None:
+    assert built.initramfs.stat().st_size <= 32 << 20
+    manifest = json.loads(built.manifest.read_text())
+    parts = manifest["initramfs"]["parts"]
+    assert sum(part["packed"] for part in parts) == built.initramfs.stat().st_size
+    assert any(name.startswith("linux-image") for name in manifest["packages"]["kernel"])
+    assert "initramfs" in built.text()
+
+
+def test_image_holds_the_drivers_of_boot_machines(built: BuildResult, names: set[str]) -> None:
+    modules = {
+        Path(name).name.removesuffix(".ko.zst") for name in names if name.endswith(".ko.zst")
+    }
+    assert modules >= {
+        *("virtio_blk", "virtio_scsi", "virtio_mmio", "virtio-gpu", "nvme", "ahci", "sd_mod"),
+        *("usb-storage", "uas", "xhci-hcd", "xhci-pci", "ehci-hcd", "dwc2", "dwc3", "usbhid"),
+        *("hid-generic", "sdhci-iproc", "sdhci-of-dwcmshc", "dw_mmc-rockchip"),
+        *("ext4", "jbd2", "vfat", "nls_cp437", "nls_ascii", "btrfs", "xfs", "f2fs", "isofs"),
+        *("squashfs", "dm-mod", "md-mod", "raid1", "crc32c_generic"),
+    }
+    assert f"usr/lib/modules/{built.release}/modules.dep.bin" in names
+
+
+def test_image_holds_byte_code_and_no_sources(names: set[str]) -> None:
+    assert f"{SITE}/bootmenu/cli.pyc" in names
+    assert f"{SITE}/textual/app.pyc" in names
+    assert not [name for name in names if name.endswith(".py")]
+    assert not [name for name in names if name.startswith(f"{SITE}/bootmenu/appliance")]

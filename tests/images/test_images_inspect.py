@@ -1,0 +1,40 @@
+"""bootmenu inspect: what a file is, whatever it is."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bootmenu.errors import VolumeError
+from bootmenu.files import whole
+from bootmenu.images.inspect import inspect
+from bootmenu.model import FileSlice
+
+Write = Callable[[bytes], FileSlice]
+Make = Callable[..., bytes]
+
+
+def test_kernel_is_described_in_full(kernel_file: Write, make_image: Make) -> None:
+    found = inspect(kernel_file(gzip.compress(make_image())))
+    text = "\n".join(found.lines())
+    assert "kind         gzip'd arm64 Image" in text
+    assert "version      6.12.107+deb13-arm64" in text
+    assert "in memory    1,572,864 bytes" in text
+    assert found.data()["page_size"] == 4096
+    assert found.data()["problem"] is None
+
+
+def test_foreign_and_damaged_files_are_described_too(kernel_file: Write, make_image: Make) -> None:
+    found = inspect(kernel_file(gzip.compress(make_image())[:-100]))
+    assert found.kind == "gzip'd file"
+    assert found.problem.startswith("truncated")
+    assert "hint" in "\n".join(found.lines())
+    found = inspect(kernel_file(make_image(flags=0b1011)))
+    assert (found.machine, found.image) == ("arm64", None)
+    assert "big-endian" in found.problem
+
+
+def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(VolumeError, match="No such file"):
+        inspect(whole(str(tmp_path / "none")))

@@ -1,0 +1,48 @@
+"""The image and the sample disks, built once, and machines that end with their test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vm_machine import StartVm, Vm
+
+from bootmenu.appliance import BuildResult, build
+from bootmenu.appliance.image import default_cache
+from bootmenu.appliance.samples import SampleDisks
+from bootmenu.appliance.vm import QUIET, VirtualMachine
+from bootmenu.model import Arch
+
+
+@pytest.fixture(scope="session")
+def image() -> BuildResult:
+    """The appliance's image, of the code as it stands."""
+    cache = default_cache()
+    return build(Arch.ARM64, cache / "tests" / "arm64", cache=cache, report=print)
+
+
+@pytest.fixture(scope="session")
+def disks() -> SampleDisks:
+    """The sample disks."""
+    return SampleDisks(default_cache(), print)
+
+
+@pytest.fixture
+def start_vm(image: BuildResult) -> Iterator[StartVm]:
+    """Start the image with drives and any field of VirtualMachine: start_vm(disk, memory=384)."""
+    with ExitStack() as machines:
+
+        def start(*drives: Path, append: str = "", **options: Any) -> Vm:
+            machine = VirtualMachine(
+                image.kernel,
+                image.initramfs,
+                drives=drives,
+                append=f"{QUIET} {append}".strip(),
+                **options,
+            )
+            return machines.enter_context(Vm(machine))
+
+        yield start

@@ -1,0 +1,119 @@
+"""arm64, started with a device tree, two CPUs, a serial line: choose, edit, start."""
+
+from __future__ import annotations
+
+import pytest
+from vm_machine import StartVm, Vm
+from vm_steps import HELD, await_menu, booted, choose, run, selected
+
+from bootmenu.appliance.samples import SampleDisks
+
+pytestmark = pytest.mark.vm
+
+LISTED = (
+    "Debian GNU/Linux",
+    "Advanced options for Debian GNU/Linux",
+    "Debian from the ESP",
+    "Debian from the ESP, verbose",
+)
+
+
+def test_edited_cmdline_and_tree_reach_the_next_kernel_as_shown(
+    start_vm: StartVm, disks: SampleDisks
+) -> None:
+    vm = start_vm(disks.debian, disks.esp, append=HELD)
+    screen = vm.screen
+    await_menu(vm, *LISTED)
+    choose(vm, "Debian from the ESP, verbose")
+
+    screen.press("e")
+    screen.wait_for("Edit: Debian from the ESP, verbose")
+    screen.wait_for("console=ttyAMA0")
+    screen.press("end")
+    screen.type(' probe="two  words" é=ü')
+    screen.wait_for('probe="two  words" é=ü')
+
+    screen.press("ctrl+t")
+    screen.wait_for("Device tree: Debian from the ESP, verbose", 90)
+    _set_property(vm, "model", '"A board of ours"')
+    _add_property(vm, "ours,added = <0x12345678 42>")
+
+    screen.press("ctrl+x")
+    screen.wait_for("This differs from what its configuration says", 60)
+    for shown in ('"A board of ours"', "ours,added", 'probe="two  words" é=ü'):
+        screen.wait_for(shown)
+    screen.press("enter")
+
+    release, cmdline = booted(vm)
+    assert release == disks.release
+    assert cmdline == 'console=ttyAMA0 probe="two  words" é=ü'
+    assert run(vm, "cat /etc/marker") == "marker: esp"
+    assert run(vm, "cat /proc/device-tree/model | tr '\\0' '!'") == "A board of ours!"
+    added = run(vm, "hexdump -C /proc/device-tree/ours,added | head -n 1")
+    assert added.startswith("00000000  12 34 56 78 00 00 00 2a")
+    assert run(vm, "nproc") == "2"
+    assert run(vm, "test -e /proc/device-tree/chosen/linux,booted-from-kexec && echo yes") == "yes"
+    screen.type("poweroff\n")
+    vm.wait_end()
+
+
+def test_entry_inside_a_submenu_boots_with_its_own_cmdline(
+    start_vm: StartVm, disks: SampleDisks
+) -> None:
+    vm = start_vm(disks.debian, append=HELD, memory=384)
+    await_menu(vm, *LISTED[:2])
+    choose(vm, "Advanced options for Debian GNU/Linux")
+    vm.screen.press("right")
+    vm.screen.wait_for("(recovery mode)")
+    choose(vm, "(recovery mode)")
+    vm.screen.press("enter")
+    release, cmdline = booted(vm)
+    assert release == disks.release
+    assert " ro single console=ttyAMA0" in cmdline
+    assert run(vm, "cat /etc/marker") == "marker: debian"
+
+
+def test_disk_that_is_plugged_in_appears_and_goes_when_pulled(
+    start_vm: StartVm, disks: SampleDisks
+) -> None:
+    vm = start_vm(disks.debian, append=HELD)
+    await_menu(vm, *LISTED[:2])
+    waiting = vm.screen.line_of("(on /dev/sda1)")
+    assert "!" in waiting, f"the entry of the missing disk is not marked\n{vm.screen}"
+
+    vm.qmp.plug(disks.stick)
+    vm.screen.wait_for("stick (", 90)
+    vm.screen.wait_for("Debian on the stick", 60)
+    vm.screen.wait_for(lambda screen: "!" not in screen.line_of("(on /dev/sda1)"), 60)
+    chosen = selected(vm.screen)
+
+    vm.qmp.unplug()
+    vm.screen.wait_gone("Debian on the stick", 60)
+    vm.screen.wait_for(lambda screen: "!" in screen.line_of("(on /dev/sda1)"), 60)
+    assert selected(vm.screen) == chosen
+
+
+def _set_property(vm: Vm, name: str, value: str) -> None:
+    """Find *name* in the tree and give it *value*."""
+    screen = vm.screen
+    screen.press("/")
+    screen.wait_for("Find")
+    screen.type(name)
+    screen.press("enter")
+    screen.wait_for(lambda shown: name in shown.line_of("=> "))
+    screen.press("enter")
+    screen.wait_for(f"{name} = ")
+    screen.press("ctrl+u")
+    screen.type(value)
+    screen.press("enter")
+    screen.wait_for("Enter change", 60)
+    screen.wait_for(value)
+
+
+def _add_property(vm: Vm, text: str) -> None:
+    screen = vm.screen
+    screen.press("home", "a")
+    screen.wait_for("New property of /:")
+    screen.type(text)
+    screen.press("enter")
+    screen.wait_for("Enter change", 60)

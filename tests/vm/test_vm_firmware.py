@@ -1,0 +1,23 @@
+"""arm64 with UEFI firmware: the running tree is only a stub, the default entry starts."""
+
+from __future__ import annotations
+
+import pytest
+from vm_machine import BOOT_SECONDS, StartVm
+from vm_steps import booted, run
+
+from bootmenu.appliance.samples import SampleDisks
+from bootmenu.appliance.vm import FIRMWARE
+
+pytestmark = pytest.mark.vm
+
+
+def test_default_entry_boots_by_countdown(start_vm: StartVm, disks: SampleDisks) -> None:
+    vm = start_vm(disks.debian, disks.esp, firmware=FIRMWARE)
+    vm.screen.wait_for("any key stops it", BOOT_SECONDS)
+    vm.screen.wait_for("Starting Debian GNU/Linux", BOOT_SECONDS)
+    release, cmdline = booted(vm)
+    assert release == disks.release
+    assert cmdline.endswith("ro console=ttyAMA0 quiet")
+    assert run(vm, "cat /etc/marker") == "marker: debian"
+    assert run(vm, "ls /sys/firmware/efi/systab >/dev/null && echo efi") == "efi"

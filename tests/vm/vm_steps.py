@@ -1,0 +1,68 @@
+"""What a person does at the menu, and reads of the system that comes up."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from functools import partial
+
+from vm_machine import BOOT_SECONDS, Vm
+from vm_screen import Screen
+
+HELD = "bootmenu.timeout=-1"
+"""Given to the menu's own kernel: no countdown."""
+MARK = "=> "
+"""What stands before the selected line of the menu."""
+PROMPT = r"# \x1b\[6n"
+"""The end of busybox's prompt, and its question where the cursor is: what is typed before the
+terminal has answered would get that answer echoed into its output."""
+
+
+def selected(screen: Screen) -> str:
+    """The line of the menu that is selected."""
+    return screen.line_of(MARK)
+
+
+def await_menu(vm: Vm, *titles: str) -> None:
+    """Wait until the menu offers *titles*."""
+    for title in titles:
+        vm.screen.wait_for(title, BOOT_SECONDS)
+    vm.screen.wait_for(lambda screen: bool(selected(screen)), BOOT_SECONDS)
+
+
+def choose(vm: Vm, title: str) -> None:
+    """Move down with the arrow keys until *title* is selected."""
+    for _ in range(20):
+        vm.screen.wait_quiet(0.7)
+        before = selected(vm.screen)
+        if before.endswith(title):
+            return
+        vm.screen.press("down")
+        # On a busy machine a key pressed earlier may have counted only now: look again then.
+        with suppress(AssertionError):
+            vm.screen.wait_for(partial(_moved, before), 10)
+    raise AssertionError(f"{title!r} cannot be reached\n{vm.screen}")
+
+
+def _moved(before: str, screen: Screen) -> bool:
+    return selected(screen) != before
+
+
+def open_shell(vm: Vm) -> None:
+    """Leave the menu for the machine's own shell."""
+    vm.screen.press("s")
+    vm.screen.wait_for("~ #")
+
+
+def booted(vm: Vm) -> tuple[str, str]:
+    """Wait for the second kernel's system: its release and its cmdline, byte for byte."""
+    match = vm.screen.expect(r"booted (\S+) with: ([^\r\n]*)\r*\n", BOOT_SECONDS)
+    return match[1], match[2]
+
+
+def run(vm: Vm, command: str) -> str:
+    """The output of *command*, typed at the shell of the system that came up."""
+    vm.screen.expect(PROMPT, 120)
+    vm.screen.type(f"echo BEGIN; {command}; echo END\n")
+    output = vm.screen.expect(r"(?s)\nBEGIN\r*\n(.*?)END\r*\n", 120)[1]
+    return re.sub(r"\r", "", output).strip()
