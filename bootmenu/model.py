@@ -10,8 +10,10 @@ sizes are bytes; times are seconds.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Protocol
 
 
 class Arch(StrEnum):
@@ -405,20 +407,48 @@ class FileSlice:
         return replace(self, offset=self.offset + offset, size=size)
 
 
+class Stream(Protocol):
+    """Bytes that come piece by piece while they are loaded, as those of a compressed kernel."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes are handed over: what the pieces leave of them is zeros."""
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """The bytes, from the first on, as often as it is called.
+
+        Raises ImageError where the source turns out to be damaged, VolumeError where it
+        cannot be read.
+        """
+
+    def __str__(self) -> str:
+        """What a person knows the source by."""
+
+
+Source = bytes | memoryview | FileSlice | Stream
+"""Where a segment's bytes come from."""
+
+
+def size_of(source: Source) -> int:
+    """How many bytes *source* hands over."""
+    return len(source) if isinstance(source, bytes | memoryview) else source.size
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """*source*, placed at the physical address *mem* and zero-filled up to *memsz* bytes."""
 
     name: str  # kernel, initrd, dtb, trampoline
-    source: bytes | memoryview | FileSlice  # a view for what was decompressed, uncopied
+    source: Source
     mem: int
     memsz: int
     reason: str  # why it lies there
+    digest: str = ""  # SHA-256 of its bytes in hexadecimal, once they were read
 
     @property
     def bufsz(self) -> int:
         """Bytes that are copied; the rest of *memsz* is zeros."""
-        return self.source.size if isinstance(self.source, FileSlice) else len(self.source)
+        return size_of(self.source)
 
     @property
     def end(self) -> int:

@@ -18,7 +18,7 @@ MAY_USE = {
     "files": {"model", "errors"},
     "discover": SHARED | {"devicetree"},
     "parsers": SHARED | {"images", "devicetree"},
-    "images": SHARED,
+    "images": SHARED | {"devicetree"},
     "devicetree": SHARED,
     "loader": SHARED | {"images", "devicetree"},
     "kexec": SHARED,

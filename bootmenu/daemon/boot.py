@@ -107,7 +107,6 @@ async def plan(
     request: BootRequest,
     volumes: Sequence[Volume],
     machine: Callable[[], Machine],
-    progress: Progress,
 ) -> LoadPlan:
     """The plan of *request*. Raises BootmenuError."""
 
@@ -126,7 +125,6 @@ async def plan(
             cmdline=request.cmdline,
             edits=request.edits,
             machine=machine(),
-            progress=progress,
         )
 
     return await in_thread(prepare)

@@ -306,7 +306,7 @@ class BootDaemon:
     async def plan(self, request: wire.Request, *, local: bool) -> LoadPlan:
         """The plan of *request*. Raises BootmenuError."""
         asked = self.request(request, local=local)
-        return await boot.plan(asked, self.inventory.volumes, self.machine, _quiet)
+        return await boot.plan(asked, self.inventory.volumes, self.machine)
 
     async def load(self, request: wire.Request, *, local: bool) -> LoadPlan:
         """Load *request*. Raises BootmenuError, and nothing is loaded then."""
@@ -401,7 +401,7 @@ class BootDaemon:
             loop.call_soon_threadsafe(show, wire.Progress(step=step, done=done, total=total))
 
         volumes = self.inventory.volumes
-        plan = await boot.plan(asked, volumes, self.machine, progress)
+        plan = await boot.plan(asked, volumes, self.machine)
         await boot.check(plan)
         if leaving and not self._owner:
             boot.check_hand_over()
@@ -442,7 +442,3 @@ def render(plan: LoadPlan, machine: Machine, *, json: bool) -> str:
     from bootmenu import loader
 
     return (loader.render_json if json else loader.render_text)(plan, machine)
-
-
-def _quiet(_step: str, _done: int, _total: int) -> None:
-    """Nobody watches a plan being made."""

@@ -17,6 +17,7 @@ from bootmenu.devicetree.flat import Reservation
 from bootmenu.devicetree.tree import DeviceTree
 
 CHOSEN = "/chosen"
+UEFI_TABLE = "linux,uefi-system-table"
 SEED_SIZES = {"kaslr-seed": 8, "rng-seed": 128}
 ENTROPY = sum(SEED_SIZES.values())
 """How many random bytes :func:`hand_over` wants."""

@@ -85,7 +85,7 @@ def inspect(file: FileSlice) -> Description:
     try:
         # The whole, so that damage in the middle of a compressed file is told as well.
         image = open_kernel(file)
-        image.load()
+        image.verify()
         return Description(file, image.format, image.arch, image.version(), image)
     except ImageError as error:
         problem = error.message.removeprefix(f"{file}: ")

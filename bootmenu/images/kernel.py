@@ -1,44 +1,62 @@
-"""A kernel image on disk, described by its header, and handed out when it is loaded.
+"""A kernel image on disk, described by its header, and where its bytes come from.
 
 :func:`open_kernel` reads only the first bytes, so that an entry can be checked and shown
-at once; :meth:`KernelImage.load` gives the whole. What compression surrounds the Image is a
-codec: a function from a file to pieces of what it holds (:mod:`bootmenu.images.gzip`).
+at once. What compression surrounds the image is a codec: a function from a file to pieces
+of what it holds (:mod:`bootmenu.images.gzip`).
 """
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from functools import partial
+from typing import Protocol
 
-from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
 from bootmenu.images import arm64
+from bootmenu.images.packed import Codec, Packed
 from bootmenu.images.recognise import HEAD, Kind, recognise
 from bootmenu.images.refusal import refuse
-from bootmenu.model import Arch, FileSlice
+from bootmenu.model import Arch, FileSlice, Stream
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and how many bytes of how many are done."""
-Codec = Callable[[BinaryIO, str], Iterator[bytes]]
-"""Decompresses a file from where it stands, in pieces; the text names it in messages."""
-
-MAX_TRAILER = 64 << 20
-"""What may follow an Image behind its image_size (a signature); more is a bomb."""
 _BANNER = b"Linux version "
 _BANNER_MAX = 256
+_PIECE = 1 << 20
+
+
+class Header(Protocol):
+    """What the headers of all architectures say; sizes in bytes."""
+
+    @property
+    def text_offset(self) -> int:
+        """Where it wants to lie behind a 2 MiB boundary."""
+
+    @property
+    def image_size(self) -> int:
+        """How much memory it takes from there, BSS included."""
+
+    @property
+    def flags(self) -> int:
+        """The header's flags."""
+
+    @property
+    def page_size(self) -> int | None:
+        """The page size that it was built for, None where it does not say."""
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether it may lie anywhere in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class KernelImage:
-    """What a kernel's header says; all sizes in bytes."""
+    """A kernel: what its header says, and where the bytes that are loaded come from."""
 
     file: FileSlice
     arch: Arch
     format: str  # in words
-    header: arm64.Header
-    codec: Codec | None = None  # None when it lies in the file as it is loaded
+    header: Header
+    source: FileSlice | Stream
 
     @property
     def text_offset(self) -> int:
@@ -65,47 +83,24 @@ class KernelImage:
         """Whether it may lie anywhere in memory."""
         return self.header.anywhere
 
-    def load(self, progress: Progress | None = None) -> FileSlice | memoryview:
-        """Its bytes: the file itself where it is not compressed, else one buffer.
+    def verify(self) -> None:
+        """Read all of it. Raises ImageError when it is damaged, VolumeError when unreadable."""
+        for _ in self._pieces():
+            pass
 
-        Raises ImageError when the file is damaged, VolumeError when it cannot be read.
-        """
-        if self.codec is None:
-            return self.file.part(0, min(self.file.size, self.image_size))
-        with open_slice(self.file) as file:
-            return self._decompress(file, self.codec, progress)
-
-    def _decompress(self, file: BinaryIO, codec: Codec, progress: Progress | None) -> memoryview:
-        # Pages of an anonymous mapping cost nothing until they are written, and the mapping
-        # is already the buffer of the final size: nothing is ever moved to grow it.
-        buffer = memoryview(mmap.mmap(-1, self.image_size))
-        filled = trailer = 0
-        head = b""
-        for piece in codec(file, str(self.file)):
-            part = piece[: self.image_size - filled]
-            buffer[filled : filled + len(part)] = part
-            filled += len(part)
-            trailer += len(piece) - len(part)
-            if trailer > MAX_TRAILER:
-                raise ImageError(
-                    f"{self.file}: damaged, it unpacks to far more than its header says",
-                    hint=arm64.DAMAGED,
-                )
-            if progress is not None:
-                progress("decompressing the kernel", file.tell(), self.file.size)
-        head = bytes(buffer[: min(filled, HEAD)])
-        arm64.check_size(self.header, head, filled + trailer, str(self.file))
-        return buffer[:filled]
+    def _pieces(self) -> Iterator[bytes | memoryview]:
+        if not isinstance(self.source, FileSlice):
+            yield from self.source.pieces()
+            return
+        with open_slice(self.source) as file:
+            yield from iter(partial(file.read, _PIECE), b"")
 
     def version(self) -> str:
         """The release that the kernel names itself by (``6.12.0-arm64``), "" if not found.
 
         Reads up to the whole image, so it is for descriptions, not for loading.
         """
-        with open_slice(self.file) as file:
-            if self.codec is not None:
-                return _find_version(self.codec(file, str(self.file)))
-            return _find_version(iter(lambda: file.read(1 << 20), b""))
+        return _find_version(self._pieces())
 
 
 def open_kernel(kernel: FileSlice, arch: Arch = Arch.ARM64) -> KernelImage:
@@ -128,10 +123,16 @@ def open_kernel(kernel: FileSlice, arch: Arch = Arch.ARM64) -> KernelImage:
     if found.kind is not Kind.ARM64 or arch is not Arch.ARM64:
         raise refuse(name, found, arch, outer=outer)
     header = arm64.parse(head, name)
-    if outer is None:
+    if outer is None or codec is None:
         arm64.check_size(header, head, kernel.size, name)
-    words = f"{_PACKED[outer.kind]} {found.kind}" if outer is not None else str(found.kind)
-    return KernelImage(kernel, Arch.ARM64, words, header, codec)
+        raw = kernel.part(0, min(kernel.size, header.image_size))
+        return KernelImage(kernel, Arch.ARM64, str(found.kind), header, raw)
+
+    def check(head: bytes, total: int) -> None:
+        arm64.check_size(header, head, total, name)
+
+    packed = Packed(kernel, codec, header.image_size, check)
+    return KernelImage(kernel, Arch.ARM64, f"{_PACKED[outer.kind]} {found.kind}", header, packed)
 
 
 _PACKED = {Kind.GZIP: "gzip'd", Kind.ZSTD: "zstd-compressed"}
@@ -155,10 +156,10 @@ def _first(pieces: Iterator[bytes]) -> bytes:
     return head[:HEAD]
 
 
-def _find_version(pieces: Iterator[bytes]) -> str:
+def _find_version(pieces: Iterator[bytes | memoryview]) -> str:
     left, seen = b"", 0
     for piece in pieces:
-        text = left + piece
+        text = left + bytes(piece)
         at = text.find(_BANNER)
         while at >= 0 and at + _BANNER_MAX <= len(text):
             name = text[at + len(_BANNER) : at + _BANNER_MAX].split(b" ", 1)[0]

@@ -21,7 +21,7 @@ from bootmenu.errors import KexecError, VolumeError
 from bootmenu.kexec.causes import execute_error, load_error
 from bootmenu.kexec.log import KernelLog
 from bootmenu.kexec.numbers import CALLS, REBOOT_KEXEC, REBOOT_MAGIC1, REBOOT_MAGIC2, Calls
-from bootmenu.model import Arch, FileSlice, LoadPlan, Segment
+from bootmenu.model import Arch, FileSlice, LoadPlan, Segment, Stream
 
 Progress = Callable[[str, int, int], None]
 
@@ -145,8 +145,11 @@ class _Buffer(NamedTuple):
 @contextmanager
 def _bytes_of(segment: Segment) -> Iterator[_Buffer]:
     source = segment.source
-    if not isinstance(source, FileSlice):
+    if isinstance(source, bytes | memoryview):
         yield _Buffer(memoryview(source))
+        return
+    if not isinstance(source, FileSlice):
+        yield _Buffer(_unpacked(source))
         return
     try:
         descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -166,6 +169,20 @@ def _bytes_of(segment: Segment) -> Iterator[_Buffer]:
         raise _unreadable(str(source), error) from error
     with mapping, memoryview(mapping) as whole, whole[source.offset - start :] as view:
         yield _Buffer(view, mapping)
+
+
+def _unpacked(source: Stream) -> memoryview:
+    """All bytes of *source* in one buffer.
+
+    Pages of an anonymous mapping cost nothing until they are written, and the mapping is
+    already the buffer of the final size: nothing is ever moved to grow it.
+    """
+    buffer = memoryview(mmap.mmap(-1, source.size))
+    filled = 0
+    for piece in source.pieces():
+        buffer[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    return buffer
 
 
 def _read_ahead(

@@ -1,7 +1,8 @@
 """A request and a machine in, a load plan out. One module per architecture."""
 
 from bootmenu.devicetree import compare, describe
-from bootmenu.loader.plan import prepare, tree
+from bootmenu.loader.described import tree
+from bootmenu.loader.plan import prepare
 from bootmenu.loader.preflight import check, diagnose
 from bootmenu.loader.render import render_json, render_text
 

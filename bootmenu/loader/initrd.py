@@ -10,15 +10,12 @@ import struct
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bootmenu.devicetree.chosen import CHOSEN
-from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
 from bootmenu.model import FileSlice
 
 Initrds = tuple[FileSlice | bytes, ...]
 
-_UEFI_TABLE = "linux,uefi-system-table"
 _TRAILER = b"TRAILER!!!\0"
 _BLOCK = 512
 _WRAPPER = struct.Struct(">I8xI14xB33x")  # magic number, size of what follows, type
@@ -31,8 +28,8 @@ EMPTY = (
 """A cpio archive (newc) without files."""
 
 
-def open_initrds(files: Sequence[FileSlice], tree: DeviceTree) -> Initrds:
-    """*files* as initrds, for a kernel that is handed *tree*.
+def open_initrds(files: Sequence[FileSlice], *, required: bool) -> Initrds:
+    """*files* as initrds; an empty one where there must be some.
 
     Firmware with UEFI keeps a note of the initrd that it gave the running kernel. The next
     kernel finds that note, and would unpack memory that holds something else by now, unless
@@ -40,7 +37,7 @@ def open_initrds(files: Sequence[FileSlice], tree: DeviceTree) -> Initrds:
 
     Raises ImageError when a file is empty, VolumeError when one cannot be read.
     """
-    if not files and tree.get(CHOSEN, _UEFI_TABLE) is not None:
+    if not files and required:
         return (EMPTY,)
     unwrapped = []
     for file in files:
@@ -67,8 +64,3 @@ def _unwrapped(file: FileSlice, head: bytes) -> FileSlice:
             hint="make it again (on Debian update-initramfs -u); was the disk full?",
         )
     return replace(file, offset=file.offset + _WRAPPER.size, size=size)
-
-
-def size_of(initrd: FileSlice | bytes) -> int:
-    """Its size in bytes."""
-    return initrd.size if isinstance(initrd, FileSlice) else len(initrd)

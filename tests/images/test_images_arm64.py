@@ -26,12 +26,12 @@ def test_image_is_described(kernel_file: Write, make_image: Make) -> None:
 
 def test_raw_image_is_loaded_where_it_lies(kernel_file: Write, make_image: Make) -> None:
     path = kernel_file(make_image())
-    assert open_kernel(path).load() == FileSlice(path.path, 0, 1 << 20)
+    assert open_kernel(path).source == FileSlice(path.path, 0, 1 << 20)
 
 
 def test_signature_behind_the_image_is_left_out(kernel_file: Write, make_image: Make) -> None:
     path = kernel_file(make_image(size=1 << 20, image_size=1 << 19))
-    assert open_kernel(path).load() == FileSlice(path.path, 0, 1 << 19)
+    assert open_kernel(path).source == FileSlice(path.path, 0, 1 << 19)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_garbled_headers_only_give_image_errors(
     for at, value in edits:
         data[at] = value
     try:
-        open_kernel(kernel_file(bytes(data))).load()
+        open_kernel(kernel_file(bytes(data))).verify()
     except ImageError as error:
         assert error.message
 

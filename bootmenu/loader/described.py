@@ -1,0 +1,147 @@
+"""The plan of a kernel that is handed a device tree, as on arm64 and riscv64."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootmenu.devicetree.chosen import CHOSEN, ENTROPY, UEFI_TABLE, Initrd, bootargs
+from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.images import KernelImage, open_kernel
+from bootmenu.loader import arm64
+from bootmenu.loader.handover import Parameters, base_tree, finish
+from bootmenu.loader.initrd import Initrds, open_initrds
+from bootmenu.loader.memory import align_up
+from bootmenu.loader.preflight import examine
+from bootmenu.model import FileSlice, LoadPlan, Machine, Segment, TreeEdit, size_of
+
+
+def prepare(
+    image: KernelImage,
+    initrds: Sequence[FileSlice],
+    base: DeviceTree,
+    *,
+    cmdline: str,
+    edits: Sequence[TreeEdit],
+    machine: Machine,
+    entropy: bytes,
+) -> LoadPlan:
+    """The plan that loads *image* with *base* as its tree, once /chosen and *edits* are in it.
+
+    Raises as :func:`bootmenu.loader.plan.prepare` does.
+    """
+    contents = _initrds(initrds, base)
+    placed = arm64.place(image, [size_of(part) for part in contents], machine)
+    final = finish(
+        base,
+        cmdline=cmdline,
+        initrd=_extent(placed, contents),
+        edits=edits,
+        entropy=entropy,
+        machine=machine,
+    )
+    return make_plan(image, contents, placed=placed, tree=final, machine=machine)
+
+
+def make_plan(
+    image: KernelImage,
+    initrds: Initrds,
+    *,
+    placed: arm64.Placement,
+    tree: DeviceTree,
+    machine: Machine,
+) -> LoadPlan:
+    """The plan that loads *image* with *tree* to where it was placed."""
+    page = machine.page_size
+    where = (
+        "high: memory there is handed out last, which keeps the load fast"
+        if placed.high
+        else "lowest hole: "
+        + ("nothing higher has room" if image.anywhere else "it must lie near the start of memory")
+    )
+    flat = tree.serialize()
+    code = arm64.trampoline(placed.kernel, placed.tree)
+    segments = [
+        Segment(
+            "kernel",
+            image.source,
+            placed.kernel,
+            placed.kernel_size,
+            f"2 MiB boundary + {image.text_offset:#x}; {where}",
+        ),
+        *(
+            Segment(
+                "initrd",
+                initrd,
+                start,
+                align_up(size_of(initrd), page),
+                _reason(initrd, number),
+            )
+            for number, (initrd, start) in enumerate(zip(initrds, placed.initrds, strict=True))
+        ),
+        Segment("dtb", flat, placed.tree, align_up(len(flat), page), "a 2 MiB block of its own"),
+        Segment("trampoline", code, placed.trampoline, page, "tells the kernel where its tree is"),
+    ]
+    plan = LoadPlan(
+        arch=machine.arch,
+        entry=placed.trampoline,
+        segments=tuple(segments),
+        cmdline=bootargs(tree),
+        kernel=f"{image.format}, {_pages(image)}, {image.image_size:,} bytes in memory",
+        tree=flat,
+    )
+    return plan.with_findings(examine(plan, image, tree, machine))
+
+
+def tree(
+    *,
+    kernel: FileSlice | None = None,
+    initrds: Sequence[FileSlice] = (),
+    dtb: FileSlice | None = None,
+    overlays: Sequence[FileSlice] = (),
+    parameters: Parameters = (),
+    cmdline: str = "",
+    edits: Sequence[TreeEdit] = (),
+    machine: Machine,
+) -> DeviceTree:
+    """The tree that a load would hand over, without reading whole images.
+
+    The seeds, which each load draws afresh, are zeros. Where the initrd lies depends on the
+    kernel: without *kernel* the tree says nothing of it. Raises as
+    :func:`prepare` does.
+    """
+    base = base_tree(dtb=dtb, overlays=overlays, parameters=parameters, machine=machine)
+    extent = None
+    if kernel is not None:
+        contents = _initrds(initrds, base)
+        image = open_kernel(kernel, machine.arch)
+        placed = arm64.place(image, [size_of(part) for part in contents], machine)
+        extent = _extent(placed, contents)
+    return finish(
+        base,
+        cmdline=cmdline,
+        initrd=extent,
+        edits=edits,
+        entropy=bytes(ENTROPY),
+        machine=machine,
+    )
+
+
+def _initrds(files: Sequence[FileSlice], base: DeviceTree) -> Initrds:
+    return open_initrds(files, required=base.get(CHOSEN, UEFI_TABLE) is not None)
+
+
+def _extent(placed: arm64.Placement, initrds: Initrds) -> Initrd | None:
+    """From the first byte of the first initrd to the last of the last."""
+    if not initrds:
+        return None
+    return Initrd(placed.initrds[0], placed.initrds[-1] + size_of(initrds[-1]))
+
+
+def _reason(initrd: FileSlice | bytes, number: int) -> str:
+    if isinstance(initrd, bytes):
+        return "empty, so that the kernel does not take up this boot menu's own"
+    return "behind the one before" if number else "high, within 32 GiB of the kernel"
+
+
+def _pages(image: KernelImage) -> str:
+    return f"{image.page_size >> 10} KiB pages" if image.page_size else "pages unspecified"
