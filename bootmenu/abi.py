@@ -15,6 +15,24 @@ INTERFACES = {
         struct kexec_segment { const void *buf; size_t bufsz; void *mem; size_t memsz; };
         long syscall(long number, ...);
     """,
+    # <zstd.h> 1.4.0 and later; <lz4.h> and <lz4frame.h> 1.8.0 and later
+    "bootmenu.images._abi": """
+        typedef struct { const void *src; size_t size; size_t pos; } ZSTD_inBuffer;
+        typedef struct { void *dst; size_t size; size_t pos; } ZSTD_outBuffer;
+        void *ZSTD_createDCtx(void);
+        size_t ZSTD_freeDCtx(void *dctx);
+        size_t ZSTD_DCtx_setParameter(void *dctx, int param, int value);
+        size_t ZSTD_decompressStream(void *dctx, ZSTD_outBuffer *output, ZSTD_inBuffer *input);
+        unsigned ZSTD_isError(size_t code);
+        const char *ZSTD_getErrorName(size_t code);
+        int LZ4_decompress_safe(const char *src, char *dst, int srcSize, int dstCapacity);
+        size_t LZ4F_createDecompressionContext(void **dctx, unsigned version);
+        size_t LZ4F_freeDecompressionContext(void *dctx);
+        size_t LZ4F_decompress(void *dctx, void *dst, size_t *dstSize, const void *src,
+                               size_t *srcSize, const void *options);
+        unsigned LZ4F_isError(size_t code);
+        const char *LZ4F_getErrorName(size_t code);
+    """,
     # <libfdt.h>, dtc 1.4.5 and later
     "bootmenu.devicetree._abi": """
         int fdt_open_into(const void *fdt, void *buf, int bufsize);

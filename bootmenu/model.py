@@ -92,7 +92,8 @@ class Resource:
     *volume* is the name of the volume that holds it; None means that the volume is not
     here (yet), and *wants* then says which one the configuration asked for. *section* names
     a part of a unified kernel image: ``.initrd``, ``.initrd@1`` for that of its profile 1
-    (the first is 0), ``.dtbauto:2`` for the third of that name. *parameters* are an overlay's,
+    (the first is 0), ``.dtbauto:2`` for the third of that name; or a configuration of a FIT
+    image, ``conf-1``. *parameters* are an overlay's,
     ``NAME=VALUE`` each, in their order.
     """
 
@@ -144,7 +145,7 @@ class Resource:
         return cls(path=path, volume=owner, section=section, parameters=parameters)
 
 
-_SECTION = re.compile(r"\.[a-z]+(?:@\d+)?(?::\d+)?")
+_SECTION = re.compile(r"\.[a-z]+(?:@\d+)?(?::\d+)?|conf[\w.,@+-]*")
 _PARAMETER = re.compile(r"[\w.-]+=\S*")
 
 

@@ -78,7 +78,7 @@ def _volume(wanted: str, volumes: Sequence[Volume]) -> Volume | None:
 
 def _section(resource: Resource, file: FileSlice) -> FileSlice:
     """The part of *file* that *resource* asks for."""
-    if not resource.section:
+    if not resource.section.startswith("."):  # none, or a configuration of a FIT image
         return file
     from bootmenu.images.uki import section_slice
 
@@ -103,6 +103,12 @@ def parameters_of(request: BootRequest) -> list[tuple[str, ...]]:
     return [own, *(overlay.parameters for overlay in request.overlays)]
 
 
+def configuration_of(request: BootRequest) -> str:
+    """The configuration that the kernel is of, where that is a FIT image."""
+    section = request.kernel.section
+    return "" if section.startswith(".") else section
+
+
 async def plan(
     request: BootRequest,
     volumes: Sequence[Volume],
@@ -125,6 +131,7 @@ async def plan(
             cmdline=request.cmdline,
             edits=request.edits,
             machine=machine(),
+            configuration=configuration_of(request),
         )
 
     return await in_thread(prepare)

@@ -82,7 +82,6 @@ async def tree(daemon: BootDaemon, request: wire.Request, *, local: bool) -> lis
         from bootmenu import devicetree, loader
 
         made = loader.tree(
-            kernel=boot.locate(asked.kernel, volumes),
             initrds=[boot.locate(resource, volumes) for resource in asked.initrds],
             cmdline=asked.cmdline,
             edits=asked.edits,
@@ -137,14 +136,16 @@ def _compare(
     """What differs between the trees apart from what the boot itself writes into them."""
     from bootmenu import devicetree, loader
 
-    before = loader.tree(machine=machine, **_base(old, volumes))
-    after = loader.tree(machine=machine, edits=new.edits, **_base(new, volumes))
+    before = loader.tree(machine=machine, placed=False, **_base(old, volumes))
+    after = loader.tree(machine=machine, placed=False, edits=new.edits, **_base(new, volumes))
     return devicetree.compare(before, after)
 
 
 def _base(asked: BootRequest, volumes: Sequence[Volume]) -> dict[str, Any]:
     """The arguments that say which tree it begins with."""
     return {
+        "kernel": boot.locate(asked.kernel, volumes),
+        "configuration": boot.configuration_of(asked),
         "dtb": boot.locate(asked.dtb, volumes) if asked.dtb else None,
         "overlays": [boot.locate(resource, volumes) for resource in asked.overlays],
         "parameters": boot.parameters_of(asked),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from mmap import mmap
 from typing import NamedTuple
 
 from fdt import Node, PropBytes
@@ -95,6 +96,38 @@ def blank(data: bytes, names: frozenset[str]) -> bytes:
     return bytes(clean)
 
 
+class Extent(NamedTuple):
+    """A property of the node *node* (a path): its value is data[start:end]."""
+
+    node: str
+    name: str
+    start: int
+    end: int
+
+
+def scan(data: bytes | mmap) -> Iterator[Extent]:
+    """The properties of the tree in *data* and where their values lie, none of them read.
+
+    For trees of any size, as a FIT image that holds whole kernels. Raises TreeError as
+    :func:`read` does.
+    """
+    path: list[str] = []
+    try:
+        for token in _tokens(data, _layout(data, max_size=len(data))):
+            if token is None:
+                if not path:
+                    raise _damaged("a node ends that never began")
+                path.pop()
+            elif isinstance(token, _Value):
+                yield Extent("/" + "/".join(path[1:]), *token)
+            elif len(path) >= MAX_DEPTH:
+                raise _damaged(f"it is deeper than {MAX_DEPTH} nodes")
+            else:
+                path.append(token)
+    except (struct.error, ValueError) as error:
+        raise _damaged("its blocks overlap its end") from error
+
+
 def write(root: Node, reservations: list[Reservation], boot_cpu: int = 0) -> bytes:
     """The flattened form, version 17, without padding; the same tree gives the same bytes."""
     strings: dict[str, int] = {}
@@ -144,7 +177,7 @@ def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def _layout(data: bytes) -> _Layout:
+def _layout(data: bytes | mmap, max_size: int = MAX_SIZE) -> _Layout:
     if len(data) < HEADER.size:
         raise _damaged("its header is cut off")
     fields = HEADER.unpack_from(data)
@@ -159,8 +192,8 @@ def _layout(data: bytes) -> _Layout:
         raise TreeError(f"device tree version {version} is not supported", hint=DAMAGED)
     if size > len(data):
         raise _damaged(f"truncated, {len(data):,} of {size:,} bytes are there")
-    if size > MAX_SIZE:
-        raise _damaged(f"it claims {size:,} bytes, more than {MAX_SIZE:,}")
+    if size > max_size:
+        raise _damaged(f"it claims {size:,} bytes, more than {max_size:,}")
     struct_end = struct_at + struct_size if version >= VERSION else size
     if struct_end > size or strings_at + strings_size > size or struct_at % 4:
         raise _damaged("its blocks lie outside of it")
@@ -179,14 +212,14 @@ def _reservations(data: bytes, layout: _Layout) -> list[Reservation]:
     raise _damaged("its memory reservations have no end")
 
 
-def _tokens(data: bytes, layout: _Layout) -> Iterator[str | _Value | None]:
+def _tokens(data: bytes | mmap, layout: _Layout) -> Iterator[str | _Value | None]:
     """A node's name where it begins, None where it ends, and its properties between."""
     at = layout.struct_start
     while at + WORD.size <= layout.struct_end:
         (token,) = WORD.unpack_from(data, at)
         at += WORD.size
         if token == BEGIN_NODE:
-            end = data.index(b"\0", at, layout.struct_end) if at < layout.struct_end else at
+            end = _end_of_text(data, at, layout.struct_end) if at < layout.struct_end else at
             yield data[at:end].decode("ascii")
             at = end + 1
         elif token == END_NODE:
@@ -206,11 +239,18 @@ def _tokens(data: bytes, layout: _Layout) -> Iterator[str | _Value | None]:
     raise _damaged("it has no end")
 
 
-def _name(data: bytes, layout: _Layout, offset: int) -> str:
+def _name(data: bytes | mmap, layout: _Layout, offset: int) -> str:
     start = layout.strings_start + offset
     if start >= layout.strings_end:
         raise _damaged("a property's name lies outside of it")
-    return data[start : data.index(b"\0", start, layout.strings_end)].decode("ascii")
+    return data[start : _end_of_text(data, start, layout.strings_end)].decode("ascii")
+
+
+def _end_of_text(data: bytes | mmap, start: int, end: int) -> int:
+    at = data.find(b"\0", start, end)
+    if at < 0:
+        raise ValueError("a text without an end")
+    return at
 
 
 def _nodes(data: bytes, layout: _Layout) -> Node:

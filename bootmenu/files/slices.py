@@ -70,6 +70,10 @@ class _Part(io.RawIOBase):
         self._file = file
         self._at = 0
 
+    def fileno(self) -> int:
+        """The file that this is a part of, to be mapped."""
+        return self._descriptor
+
     def readable(self) -> bool:
         return True
 

@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from bootmenu.errors import ImageError
+from bootmenu.images.damage import broken, cut_off
 
 PIECE = 1 << 20
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _MAGIC = b"\x1f\x8b\x08"
+_WHAT = "gzip'd kernel"
 
 
 def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
@@ -29,10 +30,7 @@ def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
         while True:
             packed = packed or file.read(PIECE)
             if not packed:
-                raise ImageError(
-                    f"{path}: truncated, the gzip'd kernel ends before its end mark",
-                    hint="copy the kernel again: it was not written completely",
-                )
+                raise cut_off(path, _WHAT, file.tell())
             piece = unpacker.decompress(packed, PIECE)
             packed = unpacker.unconsumed_tail
             if piece:
@@ -43,7 +41,4 @@ def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
                     return
                 unpacker = zlib.decompressobj(_GZIP_WINDOW)
     except zlib.error as error:
-        raise ImageError(
-            f"{path}: damaged, the gzip'd kernel does not unpack ({error})",
-            hint="copy the kernel again: the file is damaged",
-        ) from error
+        raise broken(path, _WHAT, file.tell(), error) from error

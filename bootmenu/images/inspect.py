@@ -11,9 +11,10 @@ from typing import Any
 
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
-from bootmenu.images.kernel import KernelImage, open_kernel
+from bootmenu.images.contents import open_contents
+from bootmenu.images.kernel import KernelImage
 from bootmenu.images.recognise import HEAD, recognise
-from bootmenu.model import FileSlice
+from bootmenu.model import Arch, FileSlice
 
 SCHEMA = "bootmenu.image/1"
 
@@ -78,13 +79,16 @@ class Description:
         return shown
 
 
-def inspect(file: FileSlice) -> Description:
-    """Describe *file*. Raises VolumeError when it cannot be read."""
+def inspect(file: FileSlice, arch: Arch) -> Description:
+    """Describe *file*, for a machine of *arch* where it does not say for which.
+
+    Raises VolumeError when it cannot be read.
+    """
     with open_slice(file) as opened:
         found = recognise(opened.read(HEAD))
     try:
         # The whole, so that damage in the middle of a compressed file is told as well.
-        image = open_kernel(file)
+        image = open_contents(file, found.arch or arch).kernel
         image.verify()
         return Description(file, image.format, image.arch, image.version(), image)
     except ImageError as error:

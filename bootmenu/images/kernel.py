@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from importlib import import_module
+from typing import NamedTuple, Protocol
 
+from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
-from bootmenu.images import arm64
-from bootmenu.images.packed import Codec, Packed
-from bootmenu.images.recognise import HEAD, Kind, recognise
-from bootmenu.images.refusal import refuse
+from bootmenu.images import arm64, riscv64
+from bootmenu.images.packed import Checksum, Codec, Packed, raw
+from bootmenu.images.recognise import HEAD, Kind, Recognised, recognise
+from bootmenu.images.refusal import article, refuse
 from bootmenu.model import Arch, FileSlice, Stream
 
 _BANNER = b"Linux version "
 _BANNER_MAX = 256
 _PIECE = 1 << 20
+MAX_LAYERS = 4
 
 
 class Header(Protocol):
@@ -100,50 +103,182 @@ class KernelImage:
 
         Reads up to the whole image, so it is for descriptions, not for loading.
         """
+        at = getattr(self.header, "version_at", 0)
+        if at:  # a bzImage is packed: it says its version outside
+            with open_slice(self.file) as file:
+                file.seek(at)
+                text = file.read(_BANNER_MAX).split(b"\0", 1)[0]
+            return text.decode("ascii", "replace").split(" ", 1)[0]
         return _find_version(self._pieces())
 
 
-def open_kernel(kernel: FileSlice, arch: Arch = Arch.ARM64) -> KernelImage:
+class _Wrapped(NamedTuple):
+    """Where a kernel's bytes lie, how they are packed, and in what."""
+
+    file: FileSlice
+    compression: Kind | None = None
+    checksums: tuple[Checksum, ...] = ()
+    outer: str = ""  # the container, in words
+
+
+def open_kernel(
+    kernel: FileSlice,
+    arch: Arch = Arch.ARM64,
+    *,
+    compression: Kind | None = None,
+    checksums: tuple[Checksum, ...] = (),
+    outer: str = "",
+) -> KernelImage:
     """The kernel in *kernel*, for a machine of *arch*; only its first bytes are read.
 
+    A container (*outer*, in words) may have said what *compression* and *checksums* it has.
     Raises ImageError, saying what the file is instead and what to do; VolumeError when it
     cannot be read.
     """
+    wrapped = _Wrapped(kernel, compression, checksums, outer)
+    for _ in range(MAX_LAYERS):
+        head, found = _look(wrapped)
+        inner = _unwrap(wrapped, found, head, arch)
+        if inner is None:
+            return _open(kernel, wrapped, found, head, arch)
+        wrapped = inner
+    raise ImageError(f"{kernel}: it is wrapped too often", hint="unpack it, and name the kernel")
+
+
+def _look(wrapped: _Wrapped) -> tuple[bytes, Recognised]:
+    """The first :data:`HEAD` bytes of what is wrapped, unpacked, and what they are."""
+    with open_slice(wrapped.file) as file:
+        if wrapped.compression is None:
+            head = file.read(HEAD)
+        else:
+            head = _first(codec_of(wrapped.compression)(file, str(wrapped.file)))
+    return head, recognise(head)
+
+
+def _unwrap(wrapped: _Wrapped, found: Recognised, head: bytes, arch: Arch) -> _Wrapped | None:
+    """What is in a container or a compressed file, None for what is neither."""
+    file = wrapped.file
+    if wrapped.compression is not None:
+        return None
+    if found.kind in CODECS:
+        return wrapped._replace(compression=found.kind)
+    if found.kind is Kind.ZBOOT and found.machine in ("", arch):
+        from bootmenu.images import zboot
+
+        _verify(wrapped)
+        kind, payload = zboot.payload(file, head)
+        return _Wrapped(payload, kind, outer=wrapped.outer or found.kind)
+    if found.kind is Kind.UIMAGE and found.machine in ("", arch):
+        from bootmenu.images import uimage
+
+        _verify(wrapped)
+        opened = uimage.parse(file, head)
+        checksums = (opened.checksum,) if opened.checksum else ()
+        outer = wrapped.outer or found.kind
+        return _Wrapped(opened.kernel, opened.compression, checksums, outer)
+    return None
+
+
+def _verify(wrapped: _Wrapped) -> None:
+    """Check what is about to be opened further: its parts have no checksums of their own."""
+    if wrapped.checksums:
+        size = wrapped.file.size
+        for _ in Packed(wrapped.file, raw, size, checksums=wrapped.checksums).pieces():
+            pass
+
+
+def _open(
+    kernel: FileSlice, wrapped: _Wrapped, found: Recognised, head: bytes, arch: Arch
+) -> KernelImage:
+    """The kernel that stands at the end of all unwrapping."""
+    packing = wrapped.compression
     name = str(kernel)
-    with open_slice(kernel) as file:
-        head = file.read(HEAD)
-        outer = None
-        found = recognise(head)
-        codec = _codec(found.kind)
-        if codec is not None:
-            outer = found
-            file.seek(0)
-            head = _first(codec(file, name))
-            found = recognise(head)
-    if found.kind is not Kind.ARM64 or arch is not Arch.ARM64:
+    if found.machine != arch or found.kind not in _KERNELS:
+        outer = Recognised(packing) if packing is not None else None
         raise refuse(name, found, arch, outer=outer)
-    header = arm64.parse(head, name)
-    if outer is None or codec is None:
-        arm64.check_size(header, head, kernel.size, name)
-        raw = kernel.part(0, min(kernel.size, header.image_size))
-        return KernelImage(kernel, Arch.ARM64, str(found.kind), header, raw)
+    words = f"{PACKED[packing]} {found.kind}" if packing is not None else str(found.kind)
+    if wrapped.outer:
+        words += f" in {article(wrapped.outer)}"
+    if found.kind is Kind.ELF:
+        return _of_elf(kernel, wrapped, words, arch)
+    if found.kind is Kind.BZIMAGE:
+        return _of_bzimage(kernel, wrapped, words, head)
+    module = arm64 if arch is Arch.ARM64 else riscv64
+    header = module.parse(head, name)
+    file = wrapped.file
 
     def check(head: bytes, total: int) -> None:
-        arm64.check_size(header, head, total, name)
+        module.check_size(header, head, total, name)
 
-    packed = Packed(kernel, codec, header.image_size, check)
-    return KernelImage(kernel, Arch.ARM64, f"{_PACKED[outer.kind]} {found.kind}", header, packed)
+    if packing is None:
+        check(head, file.size)
+        file = file.part(0, min(file.size, header.image_size))
+        if not wrapped.checksums:
+            return KernelImage(kernel, arch, words, header, file)
+    codec = codec_of(packing) if packing is not None else raw
+    packed = Packed(wrapped.file, codec, header.image_size, check, wrapped.checksums)
+    return KernelImage(kernel, arch, words, header, packed)
 
 
-_PACKED = {Kind.GZIP: "gzip'd", Kind.ZSTD: "zstd-compressed"}
+def _of_bzimage(kernel: FileSlice, wrapped: _Wrapped, words: str, head: bytes) -> KernelImage:
+    from bootmenu.images import bzimage
+
+    header = bzimage.parse(head, str(kernel))
+    if wrapped.compression is not None:
+        raise ImageError(
+            f"{kernel}: {words}: a bzImage is compressed in itself",
+            hint="unpack it once, and name what comes out",
+        )
+    _verify(wrapped)
+    bzimage.check_size(header, head, wrapped.file.size, str(kernel))
+    payload = wrapped.file.part(header.payload_offset, header.payload_size)
+    return KernelImage(kernel, Arch.X86_64, words, header, payload)
 
 
-def _codec(kind: Kind) -> Codec | None:
-    if kind is Kind.GZIP:
-        from bootmenu.images.gzip import decompress
+def _of_elf(kernel: FileSlice, wrapped: _Wrapped, words: str, arch: Arch) -> KernelImage:
+    from bootmenu.images import elf
 
-        return decompress
-    return None
+    if wrapped.compression is not None:
+        raise ImageError(
+            f"{kernel}: {words}: an ELF file must lie unpacked, to be read in its own order",
+            hint="unpack it, and name what comes out",
+        )
+    _verify(wrapped)
+    layout = elf.layout(wrapped.file)
+    if arch is Arch.X86_64:
+        header = elf.Header(layout.memory, layout.entry, layout.address)
+        return KernelImage(kernel, arch, words, header, layout)
+    head = elf.image_head(layout, HEAD)
+    module = arm64 if arch is Arch.ARM64 else riscv64
+    return KernelImage(kernel, arch, words, module.parse(head, str(kernel)), layout)
+
+
+CODECS = {
+    Kind.GZIP: ("gzip", "decompress"),
+    Kind.ZSTD: ("zstd", "decompress"),
+    Kind.XZ: ("xz", "decompress"),
+    Kind.LZMA: ("xz", "decompress_alone"),
+    Kind.BZIP2: ("bzip2", "decompress"),
+    Kind.LZ4: ("lz4", "decompress"),
+}
+"""The module here that unpacks each compression, and its function."""
+PACKED = {
+    Kind.GZIP: "gzip'd",
+    Kind.ZSTD: "zstd-compressed",
+    Kind.XZ: "xz-compressed",
+    Kind.LZMA: "lzma-compressed",
+    Kind.BZIP2: "bzip2-compressed",
+    Kind.LZ4: "lz4-compressed",
+}
+"""What a file of each compression is, in words."""
+_KERNELS = frozenset({Kind.ARM64, Kind.RISCV, Kind.BZIMAGE, Kind.ELF})
+
+
+def codec_of(compression: Kind) -> Codec:
+    """What unpacks *compression*, one of :data:`CODECS`; imported when it is asked for."""
+    module, function = CODECS[compression]
+    codec: Codec = getattr(import_module(f"bootmenu.images.{module}"), function)
+    return codec
 
 
 def _first(pieces: Iterator[bytes]) -> bytes:

@@ -8,28 +8,18 @@ from bootmenu.model import Arch
 
 _UNPACK = "unpack it, e.g. with {tool}, and name what comes out"
 _HINTS = {
-    Kind.ZBOOT: "unpack the Image in it, or use the distribution's raw kernel (Image)",
-    Kind.UKI: "take the kernel out: objcopy -O binary --only-section=.linux FILE Image",
     Kind.PE: "an EFI program runs only under EFI firmware: name the kernel itself",
-    Kind.ELF: "convert it: objcopy -O binary vmlinux Image",
-    Kind.UIMAGE: "take the Image out of it: dumpimage -T kernel -p 0 -o Image FILE",
-    Kind.FDT: "as a device tree it belongs in the DTB field; of a FIT, take the kernel out "
-    "with dumpimage",
-    Kind.ZSTD: _UNPACK.format(tool="zstd -d"),
-    Kind.XZ: _UNPACK.format(tool="xz -d"),
-    Kind.LZMA: _UNPACK.format(tool="unlzma"),
-    Kind.BZIP2: _UNPACK.format(tool="bunzip2"),
-    Kind.LZ4: _UNPACK.format(tool="lz4 -d"),
+    Kind.FDT: "as a device tree it belongs in the DTB field",
     Kind.LZO: _UNPACK.format(tool="lzop -d"),
-    Kind.GZIP: "it was compressed twice: unpack it once with gunzip",
     Kind.CPIO: "name the kernel here, and this file as an initrd",
     Kind.HTML: "the download brought an error page: check the URL and download it again",
     Kind.TEXT: "name the kernel file, not a script or configuration",
     Kind.EMPTY: "copy the kernel again: nothing of it was written (was the disk full?)",
     Kind.ZEROS: "copy the kernel again: its contents were lost (was the disk pulled early?)",
-    Kind.UNKNOWN: "a kernel for arm64 is an Image or a gzip'd Image",
+    Kind.UNKNOWN: "a kernel is an Image, a bzImage, a vmlinux, a uImage, a FIT or a unified image",
     Kind.ARM64: "choose an entry made for this machine",
 }
+_TWICE = "it was wrapped or compressed twice: unpack it once, and name what comes out"
 _CONTAINERS = frozenset({Kind.ZBOOT, Kind.UKI, Kind.UIMAGE, Kind.ELF})
 
 
@@ -37,7 +27,7 @@ def refuse(
     path: str, found: Recognised, arch: Arch, *, outer: Recognised | None = None
 ) -> ImageError:
     """Why the file at *path*, which is *found* (inside *outer*), cannot start on *arch*."""
-    what = f"{_article(outer.kind)} of {_article(found.kind)}" if outer else _article(found.kind)
+    what = f"{article(outer.kind)} of {article(found.kind)}" if outer else article(found.kind)
     foreign = found.machine and found.machine != arch
     if foreign and (found.kind in _KERNELS or found.kind in _CONTAINERS):
         return ImageError(
@@ -45,15 +35,10 @@ def refuse(
             f"and this machine is {arch}",
             hint=f"choose an entry with a kernel for {arch}",
         )
-    if found.kind in _KERNELS:
-        return ImageError(
-            f"{path}: {what}; this version starts kernels for arm64 only",
-            hint=f"use kexec of kexec-tools on this machine ({arch})",
-        )
     if found.kind in (Kind.EMPTY, Kind.ZEROS):
         return ImageError(f"{path}: {what}, no kernel", hint=_HINTS[found.kind])
     return ImageError(
-        f"{path}: {what}, which cannot be loaded as a kernel", hint=_HINTS[found.kind]
+        f"{path}: {what}, which cannot be loaded as a kernel", hint=_HINTS.get(found.kind, _TWICE)
     )
 
 
@@ -66,5 +51,6 @@ _AN = frozenset(
 )
 
 
-def _article(kind: Kind) -> str:
+def article(kind: str) -> str:
+    """*kind*, in words, with its article."""
     return f"{'an' if kind in _AN else 'a'} {kind}"

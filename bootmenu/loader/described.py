@@ -6,18 +6,19 @@ from collections.abc import Sequence
 
 from bootmenu.devicetree.chosen import CHOSEN, ENTROPY, UEFI_TABLE, Initrd, bootargs
 from bootmenu.devicetree.tree import DeviceTree
-from bootmenu.images import KernelImage, open_kernel
+from bootmenu.images import KernelImage
 from bootmenu.loader import arm64
+from bootmenu.loader.completion import completed
 from bootmenu.loader.handover import Parameters, base_tree, finish
 from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.memory import align_up
 from bootmenu.loader.preflight import examine
-from bootmenu.model import FileSlice, LoadPlan, Machine, Segment, TreeEdit, size_of
+from bootmenu.model import FileSlice, LoadPlan, Machine, Segment, Stream, TreeEdit, size_of
 
 
 def prepare(
     image: KernelImage,
-    initrds: Sequence[FileSlice],
+    initrds: Sequence[FileSlice | Stream],
     base: DeviceTree,
     *,
     cmdline: str,
@@ -94,7 +95,7 @@ def make_plan(
 
 def tree(
     *,
-    kernel: FileSlice | None = None,
+    kernel: FileSlice,
     initrds: Sequence[FileSlice] = (),
     dtb: FileSlice | None = None,
     overlays: Sequence[FileSlice] = (),
@@ -102,23 +103,28 @@ def tree(
     cmdline: str = "",
     edits: Sequence[TreeEdit] = (),
     machine: Machine,
+    configuration: str = "",
+    placed: bool = True,
 ) -> DeviceTree:
     """The tree that a load would hand over, without reading whole images.
 
     The seeds, which each load draws afresh, are zeros. Where the initrd lies depends on the
-    kernel: without *kernel* the tree says nothing of it. Raises as
-    :func:`prepare` does.
+    kernel's size: if not *placed* the tree says nothing of it. Raises as :func:`prepare` does.
     """
-    base = base_tree(dtb=dtb, overlays=overlays, parameters=parameters, machine=machine)
+    request = completed(
+        kernel, initrds, dtb, overlays, cmdline, machine=machine, configuration=configuration
+    )
+    base = base_tree(
+        dtb=request.dtb, overlays=request.overlays, parameters=parameters, machine=machine
+    )
     extent = None
-    if kernel is not None:
-        contents = _initrds(initrds, base)
-        image = open_kernel(kernel, machine.arch)
-        placed = arm64.place(image, [size_of(part) for part in contents], machine)
-        extent = _extent(placed, contents)
+    if placed:
+        contents = _initrds(request.initrds, base)
+        where = arm64.place(request.kernel, [size_of(part) for part in contents], machine)
+        extent = _extent(where, contents)
     return finish(
         base,
-        cmdline=cmdline,
+        cmdline=request.cmdline,
         initrd=extent,
         edits=edits,
         entropy=bytes(ENTROPY),
@@ -126,7 +132,7 @@ def tree(
     )
 
 
-def _initrds(files: Sequence[FileSlice], base: DeviceTree) -> Initrds:
+def _initrds(files: Sequence[FileSlice | Stream], base: DeviceTree) -> Initrds:
     return open_initrds(files, required=base.get(CHOSEN, UEFI_TABLE) is not None)
 
 
@@ -137,7 +143,7 @@ def _extent(placed: arm64.Placement, initrds: Initrds) -> Initrd | None:
     return Initrd(placed.initrds[0], placed.initrds[-1] + size_of(initrds[-1]))
 
 
-def _reason(initrd: FileSlice | bytes, number: int) -> str:
+def _reason(initrd: FileSlice | Stream | bytes, number: int) -> str:
     if isinstance(initrd, bytes):
         return "empty, so that the kernel does not take up this boot menu's own"
     return "behind the one before" if number else "high, within 32 GiB of the kernel"

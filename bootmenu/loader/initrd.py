@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
-from bootmenu.model import FileSlice
+from bootmenu.model import FileSlice, Stream
 
-Initrds = tuple[FileSlice | bytes, ...]
+Initrds = tuple[FileSlice | Stream | bytes, ...]
 
 _TRAILER = b"TRAILER!!!\0"
 _BLOCK = 512
@@ -28,7 +28,7 @@ EMPTY = (
 """A cpio archive (newc) without files."""
 
 
-def open_initrds(files: Sequence[FileSlice], *, required: bool) -> Initrds:
+def open_initrds(files: Sequence[FileSlice | Stream], *, required: bool) -> Initrds:
     """*files* as initrds; an empty one where there must be some.
 
     Firmware with UEFI keeps a note of the initrd that it gave the running kernel. The next
@@ -39,8 +39,11 @@ def open_initrds(files: Sequence[FileSlice], *, required: bool) -> Initrds:
     """
     if not files and required:
         return (EMPTY,)
-    unwrapped = []
+    unwrapped: list[FileSlice | Stream] = []
     for file in files:
+        if not isinstance(file, FileSlice):  # a container said where it begins and ends
+            unwrapped.append(file)
+            continue
         with open_slice(file) as opened:
             unwrapped.append(_unwrapped(file, opened.read(min(file.size, _WRAPPER.size))))
         if not file.size:

@@ -59,7 +59,7 @@ def inspect(file: FileSlice, machine: Machine) -> Inspection:
 
     Raises VolumeError when it cannot be read.
     """
-    description = describe(file)
+    description = describe(file, machine.arch)
     try:
         plan = prepare(kernel=file, machine=machine, entropy=bytes(ENTROPY))
         return Inspection(description, plan.findings)

@@ -10,8 +10,8 @@ import os
 from collections.abc import Sequence
 
 from bootmenu.devicetree.chosen import ENTROPY
-from bootmenu.images import open_kernel
 from bootmenu.loader import described
+from bootmenu.loader.completion import completed, taken
 from bootmenu.loader.handover import Parameters, base_tree
 from bootmenu.model import FileSlice, LoadPlan, Machine, TreeEdit
 
@@ -27,22 +27,28 @@ def prepare(
     edits: Sequence[TreeEdit] = (),
     machine: Machine,
     entropy: bytes | None = None,
+    configuration: str = "",
 ) -> LoadPlan:
     """Open the files and plan their load on *machine*; of large ones only the head is read.
 
     *parameters* are those of *dtb* and then of each of *overlays*. *entropy* are 136 random
-    bytes for the next kernel's seeds, fresh ones by default. Raises VolumeError for a file
-    that cannot be read, ImageError, TreeError or PlacementError; what a load would fail on
-    besides is among the plan's findings.
+    bytes for the next kernel's seeds, fresh ones by default. *configuration* names one of a
+    FIT image's. Raises VolumeError for a file that cannot be read, ImageError, TreeError or
+    PlacementError; what a load would fail on besides is among the plan's findings.
     """
-    image = open_kernel(kernel, machine.arch)
-    base = base_tree(dtb=dtb, overlays=overlays, parameters=parameters, machine=machine)
-    return described.prepare(
-        image,
-        initrds,
+    request = completed(
+        kernel, initrds, dtb, overlays, cmdline, machine=machine, configuration=configuration
+    )
+    base = base_tree(
+        dtb=request.dtb, overlays=request.overlays, parameters=parameters, machine=machine
+    )
+    plan = described.prepare(
+        request.kernel,
+        request.initrds,
         base,
-        cmdline=cmdline,
+        cmdline=request.cmdline,
         edits=edits,
         machine=machine,
         entropy=os.urandom(ENTROPY) if entropy is None else entropy,
     )
+    return plan.with_findings(tuple(taken(request, initrds, dtb)))

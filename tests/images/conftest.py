@@ -40,6 +40,6 @@ def kernel_file(tmp_path: Path) -> Callable[[bytes], FileSlice]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_image() -> Callable[..., bytes]:
     return arm64_image

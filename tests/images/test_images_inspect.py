@@ -9,14 +9,14 @@ import pytest
 from bootmenu.errors import VolumeError
 from bootmenu.files import whole
 from bootmenu.images.inspect import inspect
-from bootmenu.model import FileSlice
+from bootmenu.model import Arch, FileSlice
 
 Write = Callable[[bytes], FileSlice]
 Make = Callable[..., bytes]
 
 
 def test_kernel_is_described_in_full(kernel_file: Write, make_image: Make) -> None:
-    found = inspect(kernel_file(gzip.compress(make_image())))
+    found = inspect(kernel_file(gzip.compress(make_image())), Arch.ARM64)
     text = "\n".join(found.lines())
     assert "kind         gzip'd arm64 Image" in text
     assert "version      6.12.107+deb13-arm64" in text
@@ -26,11 +26,11 @@ def test_kernel_is_described_in_full(kernel_file: Write, make_image: Make) -> No
 
 
 def test_foreign_and_damaged_files_are_described_too(kernel_file: Write, make_image: Make) -> None:
-    found = inspect(kernel_file(gzip.compress(make_image())[:-100]))
+    found = inspect(kernel_file(gzip.compress(make_image())[:-100]), Arch.ARM64)
     assert found.kind == "gzip'd file"
     assert found.problem.startswith("truncated")
     assert "hint" in "\n".join(found.lines())
-    found = inspect(kernel_file(make_image(flags=0b1011)))
+    found = inspect(kernel_file(make_image(flags=0b1011)), Arch.ARM64)
     assert (found.machine, found.image) == ("arm64", None)
     assert "big-endian" in found.problem
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import struct
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,10 +50,9 @@ def riscv() -> bytes:
         (bzimage(), r"a kernel for x86_64 \(x86 bzImage\), and this machine is arm64", "arm64"),
         (riscv(), "a kernel for riscv64", "arm64"),
         (elf(62), "a kernel for x86_64", "arm64"),
-        (elf(183), "an ELF file", "objcopy"),
+        (elf(183), "it has nothing to load", "damaged"),
         (zboot(0x8664), "a kernel for x86_64", "arm64"),
-        (zboot(0xAA64), "an EFI zboot image", "unpack"),
-        (pe(0xAA64, b".linux"), "a unified kernel image", "objcopy"),
+        (zboot(0xAA64), "zboot image compressed with nothing", "gzip"),
         (pe(0xAA64), "an EFI program", "EFI firmware"),
         (b"\xd0\x0d\xfe\xed" + bytes(100), "a device tree or FIT", "DTB"),
         (b"070701" + b"0" * 104, "a cpio archive", "initrd"),
@@ -69,34 +67,6 @@ def test_says_what_it_is(kernel_file: Write, data: bytes, message: str, hint: st
     with pytest.raises(ImageError, match=message) as caught:
         open_kernel(kernel_file(data))
     assert hint in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("command", "word", "hint"),
-    [
-        ("zstd -q -c raw", "a zstd-compressed file", "zstd -d"),
-        ("xz -c raw", "an xz-compressed file", "xz -d"),
-        ("xz --format=lzma -c raw", "an lzma-compressed file", "unlzma"),
-        ("bzip2 -c raw", "a bzip2-compressed", "bunzip2"),
-    ],
-)
-def test_compressors_as_they_write(
-    tmp_path: Path, make_image: Make, command: str, word: str, hint: str
-) -> None:
-    Path(tmp_path, "raw").write_bytes(make_image())
-    subprocess.run(f"{command} > packed", shell=True, cwd=tmp_path, check=True)
-    with pytest.raises(ImageError, match=word) as caught:
-        open_kernel(whole(str(tmp_path / "packed")))
-    assert hint in caught.value.hint
-
-
-def test_uimage_as_mkimage_writes_it(tmp_path: Path, make_image: Make) -> None:
-    Path(tmp_path, "raw").write_bytes(make_image())
-    arguments = "-A arm64 -O linux -T kernel -C none -a 0x80000 -e 0x80000 -n x -d raw uImage"
-    subprocess.run(["mkimage", *arguments.split()], cwd=tmp_path, check=True, capture_output=True)
-    with pytest.raises(ImageError, match="a U-Boot uImage") as caught:
-        open_kernel(whole(str(tmp_path / "uImage")))
-    assert "dumpimage" in caught.value.hint
 
 
 def test_directory_device_fifo_and_missing(tmp_path: Path) -> None:
@@ -121,5 +91,5 @@ def test_program_of_this_machine_is_no_kernel() -> None:
 def test_on_another_architecture_it_says_so(kernel_file: Write, make_image: Make) -> None:
     with pytest.raises(ImageError, match=r"for arm64 .* this machine is x86_64"):
         open_kernel(kernel_file(make_image()), Arch.X86_64)
-    with pytest.raises(ImageError, match="starts kernels for arm64 only"):
+    with pytest.raises(ImageError, match=r"boot protocol .* 2.12"):
         open_kernel(kernel_file(bzimage()), Arch.X86_64)

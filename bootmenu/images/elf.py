@@ -1,0 +1,174 @@
+"""A kernel as the linker left it: ``vmlinux``, an ELF file.
+
+Specification: System V ABI, ELF-64. Its loadable segments are laid out behind one another as
+they would lie in memory, gaps filled with zeros. On arm64 and riscv64 the linker puts the
+header of an Image first, so that what comes out *is* an Image; on x86_64 the entry point is
+where the kernel is entered in 64-bit mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bootmenu.errors import ImageError
+from bootmenu.files import open_slice
+from bootmenu.images.damage import DAMAGED
+from bootmenu.model import FileSlice
+
+MAX_SEGMENTS = 64
+MAX_SIZE = 1 << 30
+_PIECE = 1 << 20
+_ALIGNMENT = 2 << 20
+_FIELDS = ("p_paddr", "p_vaddr", "p_memsz", "p_filesz", "p_offset")
+
+
+class Part(NamedTuple):
+    """A loadable segment: *size* bytes at *offset* of the file lie *at* bytes behind the first."""
+
+    at: int
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The segments of *file* in memory, as a Stream of the model.
+
+    *size* bytes are loaded, *memory* are taken, and the entry point lies at *entry*, counted
+    from the first; that one is meant for the physical address *address*.
+    """
+
+    file: FileSlice
+    parts: tuple[Part, ...]
+    size: int
+    memory: int
+    entry: int
+    address: int
+
+    def __str__(self) -> str:
+        return str(self.file)
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """The bytes in the order of their addresses."""
+        at = 0
+        with open_slice(self.file) as file:
+            for part in self.parts:
+                while at < part.at:
+                    gap = min(_PIECE, part.at - at)
+                    yield bytes(gap)
+                    at += gap
+                file.seek(part.offset)
+                left = part.size
+                while left:
+                    piece = file.read(min(_PIECE, left))
+                    if not piece:
+                        raise _damaged(self.file, "it became shorter while it was read")
+                    yield piece
+                    left -= len(piece)
+                    at += len(piece)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is known of an x86_64 vmlinux. Sizes in bytes."""
+
+    image_size: int
+    entry: int  # from where it is loaded
+    address: int  # where it was linked to lie
+
+    @property
+    def text_offset(self) -> int:
+        """It lies where it was linked to lie, modulo 2 MiB."""
+        return self.address % _ALIGNMENT
+
+    @property
+    def flags(self) -> int:
+        """It has none."""
+        return 0
+
+    @property
+    def page_size(self) -> int | None:
+        """All x86 kernels have pages of 4 KiB."""
+        return None
+
+    @property
+    def anywhere(self) -> bool:
+        """Its early code finds out where it lies, below 4 GiB."""
+        return False
+
+
+def layout(file: FileSlice) -> Layout:
+    """How the ELF *file* lies in memory. Raises ImageError when it is no kernel."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    with open_slice(file) as opened:
+        try:
+            elf = ELFFile(opened)
+            if elf.elfclass != 64 or not elf.little_endian:
+                raise ImageError(
+                    f"{file}: an ELF file of {elf.elfclass} bits, "
+                    f"{'little' if elf.little_endian else 'big'} endian",
+                    hint="kernels of 64 bits, little endian, can be started",
+                )
+            entry = int(elf["e_entry"])
+            if elf["e_type"] not in ("ET_EXEC", "ET_DYN"):
+                raise _damaged(file, f"it is no executable ({elf['e_type']})")
+            if elf["e_phnum"] > MAX_SEGMENTS:
+                raise _damaged(file, f"it has {elf['e_phnum']} segments")
+            if any(segment.header["p_type"] == "PT_INTERP" for segment in elf.iter_segments()):
+                raise _damaged(file, "it is a program for a running system")
+            found = [
+                {name: int(segment.header[name]) for name in _FIELDS}
+                for segment in elf.iter_segments()
+                if segment.header["p_type"] == "PT_LOAD"
+            ]
+        except (ELFError, ValueError, LookupError, TypeError, ArithmeticError) as error:
+            raise _damaged(file, str(error) or type(error).__name__) from error
+    return _laid_out(file, entry, sorted(found, key=lambda one: one["p_paddr"]))
+
+
+def _laid_out(file: FileSlice, entry: int, loads: list[dict[str, int]]) -> Layout:
+    loads = [one for one in loads if one["p_memsz"]]
+    if not loads:
+        raise _damaged(file, "it has nothing to load")
+    address = loads[0]["p_paddr"]
+    parts, end = [], 0
+    for one in loads:
+        at = one["p_paddr"] - address
+        if one["p_filesz"] > one["p_memsz"] or one["p_offset"] + one["p_filesz"] > file.size:
+            raise _damaged(file, "it was cut off: a segment ends behind the end of the file")
+        if at < end or at + one["p_memsz"] > MAX_SIZE:
+            raise _damaged(file, "its segments overlap or are too far apart")
+        parts.append(Part(at, one["p_offset"], one["p_filesz"]))
+        end = at + one["p_memsz"]
+    holder = next((o for o in loads if o["p_vaddr"] <= entry < o["p_vaddr"] + o["p_memsz"]), None)
+    if holder is not None:
+        entered = entry - holder["p_vaddr"] + holder["p_paddr"] - address
+    else:  # x86_64 names the physical address
+        entered = entry - address
+    if not 0 <= entered < end:
+        raise _damaged(file, f"its entry point {entry:#x} lies in no segment")
+    size = max(part.at + part.size for part in parts)
+    return Layout(file, tuple(parts), size, end, entered, address)
+
+
+def image_head(found: Layout, size: int) -> bytes:
+    """The first *size* bytes at the entry point: the header of an Image on arm64 and riscv64.
+
+    Raises ImageError when the kernel does not begin there, so that no Image comes out.
+    """
+    if found.entry:
+        raise _damaged(found.file, "its entry point is not where it begins")
+    head = b""
+    for piece in found.pieces():
+        head += piece[: size - len(head)]
+        if len(head) >= size:
+            break
+    return head
+
+
+def _damaged(file: FileSlice, why: str) -> ImageError:
+    return ImageError(f"{file}: damaged or no kernel: {why}", hint=DAMAGED)
