@@ -14,6 +14,7 @@ INTERFACES = {
     "bootmenu.kexec._abi": """
         struct kexec_segment { const void *buf; size_t bufsz; void *mem; size_t memsz; };
         long syscall(long number, ...);
+        int mprotect(void *addr, size_t len, int prot);
     """,
     # <zstd.h> 1.4.0 and later; <lz4.h> and <lz4frame.h> 1.8.0 and later
     "bootmenu.images._abi": """

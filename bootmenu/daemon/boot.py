@@ -148,15 +148,15 @@ async def check(plan: LoadPlan) -> None:
     await in_thread(examine)
 
 
-async def load(plan: LoadPlan, progress: Progress) -> None:
-    """Load *plan*. Raises BootmenuError, and nothing is loaded then."""
+async def load(plan: LoadPlan, progress: Progress) -> LoadPlan:
+    """Load *plan* and give it back with digests. Raises BootmenuError: nothing is loaded then."""
 
-    def hand_over_segments() -> None:
+    def hand_over_segments() -> LoadPlan:
         from bootmenu import kexec
 
-        kexec.load(plan, progress)
+        return kexec.load(plan, progress)
 
-    await in_thread(hand_over_segments)
+    return await in_thread(hand_over_segments)
 
 
 async def unload() -> None:

@@ -405,7 +405,7 @@ class BootDaemon:
         await boot.check(plan)
         if leaving and not self._owner:
             boot.check_hand_over()
-        await boot.load(plan, progress)
+        plan = await boot.load(plan, progress)
         self._loaded, self._writes = asked.title, asked.writes
         # As text: the plan itself holds the whole kernel when that was compressed.
         self.loaded_plan = await in_thread(lambda: render(plan, self.machine(), json=True))

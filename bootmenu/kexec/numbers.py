@@ -17,11 +17,12 @@ class Calls(NamedTuple):
 
     kexec_load: int
     reboot: int
+    userfaultfd: int
     arch_flag: int  # KEXEC_ARCH_*: the ELF machine, in the flags' upper half
 
 
 CALLS = {
-    Arch.ARM64: Calls(104, 142, 183 << 16),
-    Arch.X86_64: Calls(246, 169, 62 << 16),
-    Arch.RISCV64: Calls(104, 142, 243 << 16),
+    Arch.ARM64: Calls(104, 142, 282, 183 << 16),
+    Arch.X86_64: Calls(246, 169, 323, 62 << 16),
+    Arch.RISCV64: Calls(104, 142, 282, 243 << 16),
 }

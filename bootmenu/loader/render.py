@@ -47,6 +47,7 @@ def render_json(plan: LoadPlan, machine: Machine) -> str:
                     "mem": segment.mem,
                     "memsz": segment.memsz,
                     "bufsz": segment.bufsz,
+                    **({"sha256": segment.digest} if segment.digest else {}),
                     **_file(segment.source),
                     "reason": segment.reason,
                 }

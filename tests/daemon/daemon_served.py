@@ -125,12 +125,13 @@ class Kernel:
         self.stuck: Exception | None = None
         self.jumped = False
 
-    def load(self, plan: Any, progress: Callable[[str, int, int], None]) -> None:
+    def load(self, plan: Any, progress: Callable[[str, int, int], None]) -> Any:
         self.calls.append("load")
         if self.refusal is not None:
             raise self.refusal
         progress("reading the kernel", 1, 2)
         self.plan = plan
+        return plan
 
     def loaded(self) -> bool:
         return self.plan is not None

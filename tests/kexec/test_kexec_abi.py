@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bootmenu.abi import INTERFACES, generate, path_of
+from bootmenu.kexec import userfault
 from bootmenu.kexec._abi import ffi
 from bootmenu.kexec.numbers import (
     CALLS,
@@ -25,8 +26,8 @@ PROGRAM = r"""
 #include UNISTD
 #define FIELD(name) sizeof(((struct kexec_segment *)0)->name), offsetof(struct kexec_segment, name)
 int main(void) {
-    printf("[%d,%d,%lu,%lu,%lu,%u,%u,%u,%u,%zu,%zu,%zu,%zu,%zu,%zu,%zu,%zu,%zu]",
-        __NR_kexec_load, __NR_reboot,
+    printf("[%d,%d,%d,%lu,%lu,%lu,%u,%u,%u,%u,%zu,%zu,%zu,%zu,%zu,%zu,%zu,%zu,%zu]",
+        __NR_kexec_load, __NR_reboot, __NR_userfaultfd,
         (unsigned long)KEXEC_ARCH_AARCH64, (unsigned long)KEXEC_ARCH_X86_64,
         (unsigned long)ARCH_RISCV, KEXEC_SEGMENT_MAX,
         LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC,
@@ -53,9 +54,11 @@ def headers(folder: Path, unistd: str) -> list[int]:
     ],
 )
 def test_numbers_are_those_of_the_headers(tmp_path: Path, arch: Arch, unistd: str) -> None:
-    kexec_load, reboot, arm64, x86, riscv, most, *magics = headers(tmp_path, unistd)[:9]
+    numbers = headers(tmp_path, unistd)[:10]
+    kexec_load, reboot, userfaultfd, arm64, x86, riscv, most, *magics = numbers
     calls = CALLS[arch]
     assert (calls.kexec_load, calls.reboot) == (kexec_load, reboot)
+    assert calls.userfaultfd == userfaultfd
     flags = {Arch.ARM64: arm64, Arch.X86_64: x86, Arch.RISCV64: riscv}
     assert calls.arch_flag == flags[arch]
     assert most == SEGMENT_MAX
@@ -63,7 +66,7 @@ def test_numbers_are_those_of_the_headers(tmp_path: Path, arch: Arch, unistd: st
 
 
 def test_segment_has_the_layout_of_the_headers(tmp_path: Path) -> None:
-    wanted = headers(tmp_path, "<asm/unistd.h>")[9:]
+    wanted = headers(tmp_path, "<asm/unistd.h>")[10:]
     name = "struct kexec_segment"
     fields = [(8, ffi.offsetof(name, field)) for field in ("buf", "bufsz", "mem", "memsz")]
     assert [number for pair in fields for number in pair] + [ffi.sizeof(name)] == wanted
@@ -72,3 +75,31 @@ def test_segment_has_the_layout_of_the_headers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", INTERFACES)
 def test_generated_module_is_current(module: str) -> None:
     assert path_of(module).read_text() == generate(module), "run python -m bootmenu.abi"
+
+
+def test_requests_of_userfaultfd_are_those_of_the_headers(tmp_path: Path) -> None:
+    source = tmp_path / "uffd.c"
+    source.write_text(
+        "#include <stddef.h>\n#include <stdio.h>\n#include <sys/ioctl.h>\n"
+        "#include <linux/userfaultfd.h>\n"
+        'int main(void) { printf("[%lu,%lu,%lu,%lu,%lu,%d,%d,%zu,%zu,%zu]", '
+        "(unsigned long)UFFD_API, (unsigned long)UFFDIO_API, (unsigned long)UFFDIO_REGISTER, "
+        "(unsigned long)UFFDIO_WAKE, (unsigned long)UFFDIO_COPY, "
+        "(int)UFFDIO_REGISTER_MODE_MISSING, UFFD_EVENT_PAGEFAULT, sizeof(struct uffd_msg), "
+        "offsetof(struct uffd_msg, arg.pagefault.address), "
+        "offsetof(struct uffdio_copy, copy)); return 0; }\n"
+    )
+    subprocess.run(["gcc", "-Wall", "-Werror", "-o", tmp_path / "uffd", source], check=True)
+    numbers = json.loads(subprocess.check_output([tmp_path / "uffd"]))
+    assert numbers == [
+        userfault._API,
+        userfault._IOCTL_API,
+        userfault._IOCTL_REGISTER,
+        userfault._IOCTL_WAKE,
+        userfault._IOCTL_COPY,
+        userfault._MODE_MISSING,
+        userfault._PAGEFAULT,
+        userfault._MESSAGE.size,
+        16,
+        32,
+    ]

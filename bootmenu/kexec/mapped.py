@@ -1,0 +1,152 @@
+"""Segments handed over from mapped files, where the kernel has no userfaultfd.
+
+Streams have to be held as a whole then.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import mmap
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from bootmenu.kexec.sources import shorter, unreadable
+from bootmenu.kexec.streaming import Progress
+from bootmenu.model import FileSlice, Segment, Stream
+
+_CHUNK = 4 << 20
+_MADV_POPULATE_READ = 22  # Linux 5.14
+_LET_GO_SECONDS = 0.005
+
+
+class Mapped:
+    """The segments of one load, mapped and read for a ``with`` statement.
+
+    *buffers* has the address of each one's bytes, *digests* their SHA-256, by its number.
+    """
+
+    def __init__(self, segments: Sequence[Segment], ffi: Any, *, progress: Progress | None) -> None:
+        self._segments, self._ffi, self._progress = segments, ffi, progress
+        self._total = sum(segment.bufsz for segment in segments)
+        self._open = ExitStack()
+        self.buffers: dict[int, Any] = {}
+        self.digests: dict[int, str] = {}
+
+    def __enter__(self) -> Mapped:
+        with ExitStack() as opened:
+            done, mappings = 0, []
+            for number, segment in enumerate(self._segments):
+                buffer = opened.enter_context(_bytes_of(segment))
+                if buffer.mapping is not None:
+                    self._read_ahead(segment, buffer.mapping, done)
+                    mappings.append(buffer.mapping)
+                self.digests[number] = hashlib.sha256(buffer.view).hexdigest()
+                done += segment.bufsz
+                self.buffers[number] = opened.enter_context(self._ffi.from_buffer(buffer.view))
+            if self._progress is not None:
+                self._progress("handing it to the kernel", self._total, self._total)
+            opened.enter_context(_passing_through(mappings))
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def _read_ahead(self, segment: Segment, mapping: mmap.mmap, done: int) -> None:
+        """Bring a mapped file into memory, telling how far it is.
+
+        The system call would read it as well, but without a sign of life, and a bad sector
+        would only be a bad address.
+        """
+        end = len(mapping)
+        for at in range(0, end, _CHUNK):
+            if self._progress is not None:
+                self._progress(f"reading the {segment.name}", done + at, self._total)
+            try:
+                mapping.madvise(_MADV_POPULATE_READ, at, min(_CHUNK, end - at))
+            except OSError as error:
+                if error.errno == errno.EINVAL:  # an older kernel: the load itself will read
+                    break
+                if error.errno == errno.EFAULT:
+                    error = OSError(errno.EIO, "")
+                raise unreadable(str(segment.source), error) from error
+
+
+class _Buffer(NamedTuple):
+    """A segment's bytes; *mapping* is the mapped part of the file that they lie in, if they do."""
+
+    view: memoryview
+    mapping: mmap.mmap | None = None
+
+
+@contextmanager
+def _bytes_of(segment: Segment) -> Iterator[_Buffer]:
+    source = segment.source
+    if isinstance(source, bytes | memoryview):
+        yield _Buffer(memoryview(source))
+        return
+    if not isinstance(source, FileSlice):
+        yield _Buffer(_unpacked(source))
+        return
+    try:
+        descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            if source.offset + source.size > size:
+                raise shorter(source)
+            start = source.offset - source.offset % mmap.ALLOCATIONGRANULARITY
+            end = source.offset + source.size
+            mapping = mmap.mmap(descriptor, end - start, prot=mmap.PROT_READ, offset=start)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise unreadable(str(source), error) from error
+    with mapping, memoryview(mapping) as whole, whole[source.offset - start :] as view:
+        yield _Buffer(view, mapping)
+
+
+def _unpacked(source: Stream) -> memoryview:
+    """All bytes of *source* in one buffer.
+
+    Pages of an anonymous mapping cost nothing until they are written, and the mapping is
+    already the buffer of the final size: nothing is ever moved to grow it.
+    """
+    buffer = memoryview(mmap.mmap(-1, source.size))
+    filled = 0
+    for piece in source.pieces():
+        buffer[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    return buffer
+
+
+@contextmanager
+def _passing_through(mappings: Sequence[mmap.mmap]) -> Iterator[None]:
+    """Let go of the pages of *mappings* again while the kernel reads through them.
+
+    They stay in the page cache, where the kernel can drop them when it runs short of memory;
+    mapped, they count as ours and it drops others first.
+    """
+    done = threading.Event()
+
+    def let_go() -> None:
+        while not done.wait(_LET_GO_SECONDS):
+            for mapping in mappings:
+                mapping.madvise(mmap.MADV_DONTNEED)
+
+    helper = threading.Thread(target=let_go, name="kexec-pages", daemon=True)
+    helper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        helper.join()

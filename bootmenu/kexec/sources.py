@@ -1,0 +1,82 @@
+"""The bytes of a segment in chunks of one size, whatever they come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from bootmenu.errors import VolumeError
+from bootmenu.model import FileSlice, Stream
+
+CHUNK = 2 << 20
+"""Bytes that are handed over at once."""
+_KEPT = 64 << 20  # of a file this large, what was read is not worth its memory
+
+
+def chunks(source: FileSlice | Stream, page: int) -> Iterator[bytes]:
+    """The bytes of *source* in pieces of :data:`CHUNK`, the last one filled up with zeros.
+
+    Exactly as many as the source's size takes, in whole pages of *page* bytes. Raises what the
+    source does: VolumeError or ImageError.
+    """
+    total = -(-source.size // page) * page
+    pieces = _read(source) if isinstance(source, FileSlice) else source.pieces()
+    waiting = bytearray()
+    given = 0
+    for piece in pieces:
+        if not waiting and len(piece) == CHUNK <= total - given:
+            given += CHUNK
+            yield bytes(piece)
+            continue
+        waiting += piece
+        while len(waiting) >= CHUNK and given + CHUNK <= total:
+            given += CHUNK
+            yield bytes(memoryview(waiting)[:CHUNK])
+            del waiting[:CHUNK]
+    while given < total:
+        size = min(CHUNK, total - given)
+        part = bytes(waiting[:size])
+        del waiting[:size]
+        given += size
+        yield part.ljust(size, b"\0")
+
+
+def _read(source: FileSlice) -> Iterator[bytes]:
+    """The file read ahead of what is needed, and dropped behind."""
+    try:
+        descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            end = source.offset + source.size
+            if end > os.fstat(descriptor).st_size:
+                raise shorter(source)
+            at = source.offset
+            while at < end:
+                size = min(CHUNK, end - at)
+                os.posix_fadvise(descriptor, at + size, CHUNK, os.POSIX_FADV_WILLNEED)
+                data = os.pread(descriptor, size, at)
+                if not data:
+                    raise shorter(source)
+                if source.size > _KEPT:
+                    os.posix_fadvise(descriptor, at, len(data), os.POSIX_FADV_DONTNEED)
+                at += len(data)
+                yield data
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise unreadable(str(source), error) from error
+
+
+def shorter(source: FileSlice) -> VolumeError:
+    """The error for a file that was longer when the plan was made."""
+    return VolumeError(
+        f"{source}: the file became shorter since it was looked at",
+        hint="try again once nothing writes to it",
+    )
+
+
+def unreadable(path: str, error: OSError) -> VolumeError:
+    """The error for a file that cannot be read (any more)."""
+    return VolumeError(
+        f"{path}: cannot be read: {os.strerror(error.errno or 0)}",
+        hint="check the disk: dmesg shows what failed",
+    )
