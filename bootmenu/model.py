@@ -444,7 +444,7 @@ class Segment:
     mem: int
     memsz: int
     reason: str  # why it lies there
-    digest: str = ""  # SHA-256 of its bytes in hexadecimal, once they were read
+    digest: str = ""  # SHA-256 of what the source gave, in hexadecimal, once it was read
 
     @property
     def bufsz(self) -> int:

@@ -45,7 +45,7 @@ class Mapped:
                 if buffer.mapping is not None:
                     self._read_ahead(segment, buffer.mapping, done)
                     mappings.append(buffer.mapping)
-                self.digests[number] = hashlib.sha256(buffer.view).hexdigest()
+                self.digests[number] = hashlib.sha256(buffer.view[: buffer.filled]).hexdigest()
                 done += segment.bufsz
                 self.buffers[number] = opened.enter_context(self._ffi.from_buffer(buffer.view))
             if self._progress is not None:
@@ -86,6 +86,7 @@ class _Buffer(NamedTuple):
     """A segment's bytes; *mapping* is the mapped part of the file that they lie in, if they do."""
 
     view: memoryview
+    filled: int  # its bytes that the source gave; zeros follow
     mapping: mmap.mmap | None = None
 
 
@@ -93,10 +94,11 @@ class _Buffer(NamedTuple):
 def _bytes_of(segment: Segment) -> Iterator[_Buffer]:
     source = segment.source
     if isinstance(source, bytes | memoryview):
-        yield _Buffer(memoryview(source))
+        yield _Buffer(memoryview(source), len(source))
         return
     if not isinstance(source, FileSlice):
-        yield _Buffer(_unpacked(source))
+        view, filled = _unpacked(source)
+        yield _Buffer(view, filled)
         return
     try:
         descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -112,11 +114,11 @@ def _bytes_of(segment: Segment) -> Iterator[_Buffer]:
     except OSError as error:
         raise unreadable(str(source), error) from error
     with mapping, memoryview(mapping) as whole, whole[source.offset - start :] as view:
-        yield _Buffer(view, mapping)
+        yield _Buffer(view, len(view), mapping)
 
 
-def _unpacked(source: Stream) -> memoryview:
-    """All bytes of *source* in one buffer.
+def _unpacked(source: Stream) -> tuple[memoryview, int]:
+    """All bytes of *source* in one buffer, and how many it has filled.
 
     Pages of an anonymous mapping cost nothing until they are written, and the mapping is
     already the buffer of the final size: nothing is ever moved to grow it.
@@ -126,7 +128,7 @@ def _unpacked(source: Stream) -> memoryview:
     for piece in source.pieces():
         buffer[filled : filled + len(piece)] = piece
         filled += len(piece)
-    return buffer
+    return buffer, filled
 
 
 @contextmanager

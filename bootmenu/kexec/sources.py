@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from bootmenu.errors import VolumeError
 from bootmenu.model import FileSlice, Stream
@@ -13,8 +14,15 @@ CHUNK = 2 << 20
 _KEPT = 64 << 20  # of a file this large, what was read is not worth its memory
 
 
-def chunks(source: FileSlice | Stream, page: int) -> Iterator[bytes]:
-    """The bytes of *source* in pieces of :data:`CHUNK`, the last one filled up with zeros.
+class Chunk(NamedTuple):
+    """Whole pages, of which *size* bytes are the source's; zeros follow."""
+
+    data: bytes
+    size: int
+
+
+def chunks(source: FileSlice | Stream, page: int) -> Iterator[Chunk]:
+    """The bytes of *source* in pieces of :data:`CHUNK`, the last ones filled up with zeros.
 
     Exactly as many as the source's size takes, in whole pages of *page* bytes. Raises what the
     source does: VolumeError or ImageError.
@@ -26,19 +34,19 @@ def chunks(source: FileSlice | Stream, page: int) -> Iterator[bytes]:
     for piece in pieces:
         if not waiting and len(piece) == CHUNK <= total - given:
             given += CHUNK
-            yield bytes(piece)
+            yield Chunk(bytes(piece), CHUNK)
             continue
         waiting += piece
         while len(waiting) >= CHUNK and given + CHUNK <= total:
             given += CHUNK
-            yield bytes(memoryview(waiting)[:CHUNK])
+            yield Chunk(bytes(memoryview(waiting)[:CHUNK]), CHUNK)
             del waiting[:CHUNK]
     while given < total:
         size = min(CHUNK, total - given)
         part = bytes(waiting[:size])
         del waiting[:size]
         given += size
-        yield part.ljust(size, b"\0")
+        yield Chunk(part.ljust(size, b"\0"), len(part))
 
 
 def _read(source: FileSlice) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from bootmenu.errors import BootmenuError, KexecError
-from bootmenu.kexec.sources import CHUNK, chunks
+from bootmenu.kexec.sources import CHUNK, Chunk, chunks
 from bootmenu.kexec.userfault import Region, Userfault
 from bootmenu.model import FileSlice, Segment, Stream
 
@@ -34,7 +34,7 @@ class _Served(NamedTuple):
     number: int
     segment: Segment
     region: Region
-    chunks: Iterator[bytes]
+    chunks: Iterator[Chunk]
 
 
 class Streams:
@@ -134,7 +134,7 @@ class Streams:
                 errno=0,
                 hint="please report this, with the kernel's version",
             )
-        data = next(pieces)
+        data, size = next(pieces)
         if expected + len(data) >= region.size:
             # What comes behind the last byte tells whether it was sound: checksums, lengths.
             for _ in pieces:
@@ -143,9 +143,8 @@ class Streams:
         if expected:
             region.let_go(expected - CHUNK, CHUNK)
         self._next[number] = expected + len(data)
-        size = min(len(data), segment.bufsz - expected)
         self._digests.add(number, data, size)
-        self._done += size
+        self._done += min(len(data), segment.bufsz - expected)
         self._tell(segment.name)
 
     def _fail(self, error: BootmenuError) -> None:

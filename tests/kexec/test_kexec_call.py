@@ -117,6 +117,7 @@ def test_files_streams_and_buffers_reach_the_kernel_as_they_are(
         b"".join(pieces).ljust(6_000_001, b"\0"),
     ]
     assert buffers == expected
+    expected[3] = b"".join(pieces)  # the digest is of what the source gave
     assert [s.digest for s in loaded.segments] == [hashlib.sha256(e).hexdigest() for e in expected]
     gc.collect()
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors

@@ -30,11 +30,11 @@ def test_every_format_loads_the_very_same_kernel_and_a_fit_starts_with_its_ramdi
     open_shell(vm)
     whole = hashlib.sha256(disks.kernel).hexdigest()
     for name in ["Image", *COMMANDS, *ZBOOT]:
-        vm.screen.type(f"bootmenu load --kernel vda:/{name} --json; echo END\n")
+        vm.screen.type(f"bootmenu load --kernel vda1:/{name} --json; echo END\n")
         output = vm.screen.expect(r"(?s)\n(\{.*?)END\r*\n", 120)[1]
         (kernel, *_) = json.loads(output.replace("\r", ""))["segments"]
         assert kernel["sha256"] == whole, name
-    vm.screen.type("bootmenu boot --kernel vda:/image.itb --append 'console=ttyAMA0 from=fit'\n")
+    vm.screen.type("bootmenu boot --kernel vda1:/image.itb --append 'console=ttyAMA0 from=fit'\n")
     release, cmdline = booted(vm)
     assert release == disks.release
     assert cmdline == "console=ttyAMA0 from=fit"

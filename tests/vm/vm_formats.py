@@ -25,11 +25,11 @@ COMMANDS = {
     "Image.bz2": "bzip2 -1 -c Image",
     "Image.lz4": "lz4 -q -1 -c Image",
     "Image.lz4l": "lz4 -q -l -1 -c Image",
-    "uImage": "mkimage -q -A arm64 -O linux -T kernel -C none -a 0x80000 -e 0x80000 "
+    "uImage": "mkimage -A arm64 -O linux -T kernel -C none -a 0x80000 -e 0x80000 "
     "-n Linux -d Image uImage >&2 && cat uImage",
-    "uImage.gz": "gzip -1 -k -f Image && mkimage -q -A arm64 -O linux -T kernel -C gzip "
+    "uImage.gz": "gzip -1 -k -f Image && mkimage -A arm64 -O linux -T kernel -C gzip "
     "-a 0x80000 -e 0x80000 -n Linux -d Image.gz uImage.gz >&2 && cat uImage.gz",
-    "image.itb": "gzip -1 -k -f Image && mkimage -q -E -f image.its image.itb >&2 && cat image.itb",
+    "image.itb": "gzip -1 -k -f Image && mkimage -E -f image.its image.itb >&2 && cat image.itb",
     "vmlinux": "aarch64-linux-gnu-ld -n -b binary Image -o vmlinux -e 0xffff800080000000 "
     "--section-start=.data=0xffff800080000000 && cat vmlinux",
 }
