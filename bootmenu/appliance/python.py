@@ -38,7 +38,6 @@ LEXERS = ("__init__", "_mapping", "python", "special")
 UNUSED = (
     "bootmenu/appliance/",
     "cffi/_cffi_include.h",
-    "elftools/dwarf/",
     "pygments/formatters/",
     "pygments/styles/",
     "textual/demo/",

@@ -22,7 +22,7 @@ def formats(disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return formats_disk(disks, tmp_path_factory.mktemp("formats"))
 
 
-def test_every_format_loads_the_very_same_kernel_and_a_fit_starts_with_its_ramdisk(
+def test_each_format_loads_the_very_same_kernel_and_a_fit_starts_with_its_ramdisk(
     start_vm: StartVm, formats: Path, disks: SampleDisks
 ) -> None:
     vm = start_vm(formats, append=HELD)
