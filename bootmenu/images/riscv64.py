@@ -1,7 +1,7 @@
 """The header of a riscv64 ``Image``.
 
 Layout: Documentation/arch/riscv/boot-image-header.rst. It is that of arm64 with other magic
-numbers and a version; the kernel may lie behind any 2 MiB boundary.
+numbers and a version.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Header:
 
     @property
     def anywhere(self) -> bool:
-        """It may lie behind any 2 MiB boundary."""
-        return True
+        """It may, but kernels before 6.4 cannot use the memory below them: lowest is best."""
+        return False
 
 
 def parse(head: bytes, path: str) -> Header:

@@ -37,11 +37,13 @@ class Placement(NamedTuple):
     kernel_size: int  # whole pages
     initrds: tuple[int, ...]
     tree: int
-    trampoline: int
+    trampoline: int | None  # where one is needed
     high: bool
 
 
-def place(image: KernelImage, initrds: Sequence[int], machine: Machine) -> Placement:
+def place(
+    image: KernelImage, initrds: Sequence[int], machine: Machine, *, trampoline: bool = True
+) -> Placement:
     """Find a place for everything; *initrds* are their sizes, in bytes and in order.
 
     Raises PlacementError when there is none.
@@ -65,15 +67,15 @@ def place(image: KernelImage, initrds: Sequence[int], machine: Machine) -> Place
         if tree is None:
             continue
         holes.take(tree, TREE_SIZE)
-        trampoline = holes.highest(page, page)
-        if trampoline is None:
+        page_of_code = holes.highest(page, page) if trampoline else None
+        if trampoline and page_of_code is None:
             continue
         starts, at = [], pair.initrd
         for part in sizes:
             starts.append(at)
             at += part
         return Placement(
-            pair.kernel, kernel_size, tuple(starts), tree, trampoline, order is not _bottom
+            pair.kernel, kernel_size, tuple(starts), tree, page_of_code, order is not _bottom
         )
     raise _no_room(needs, Holes(usable(machine)).largest())
 
@@ -144,7 +146,7 @@ def _no_room(needs: _Needs, largest: int) -> PlacementError:
     )
 
 
-def trampoline(kernel: int, tree: int) -> bytes:
+def trampoline_code(kernel: int, tree: int) -> bytes:
     """The 40 bytes that run between the two kernels.
 
     kexec_load enters with x0 = 0, the kernel wants the tree's address there and zeros in x1

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from bootmenu.devicetree.chosen import CHOSEN, ENTROPY, UEFI_TABLE, Initrd, bootargs
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.images import KernelImage
-from bootmenu.loader import arm64
+from bootmenu.loader import arm64, riscv64
 from bootmenu.loader.completion import completed
 from bootmenu.loader.handover import Parameters, base_tree, finish
 from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.memory import align_up
 from bootmenu.loader.preflight import examine
-from bootmenu.model import FileSlice, LoadPlan, Machine, Segment, Stream, TreeEdit, size_of
+from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Segment, Stream, TreeEdit, size_of
 
 
 def prepare(
@@ -31,7 +31,7 @@ def prepare(
     Raises as :func:`bootmenu.loader.plan.prepare` does.
     """
     contents = _initrds(initrds, base)
-    placed = arm64.place(image, [size_of(part) for part in contents], machine)
+    placed = _place(image, contents, machine)
     final = finish(
         base,
         cmdline=cmdline,
@@ -60,8 +60,8 @@ def make_plan(
         + ("nothing higher has room" if image.anywhere else "it must lie near the start of memory")
     )
     flat = tree.serialize()
-    code = arm64.trampoline(placed.kernel, placed.tree)
-    segments = [
+    dtb = Segment("dtb", flat, placed.tree, align_up(len(flat), page), "a 2 MiB block of its own")
+    images = [
         Segment(
             "kernel",
             image.source,
@@ -79,12 +79,16 @@ def make_plan(
             )
             for number, (initrd, start) in enumerate(zip(initrds, placed.initrds, strict=True))
         ),
-        Segment("dtb", flat, placed.tree, align_up(len(flat), page), "a 2 MiB block of its own"),
-        Segment("trampoline", code, placed.trampoline, page, "tells the kernel where its tree is"),
     ]
+    if placed.trampoline is None:
+        segments = [dtb, *images]
+    else:
+        code = arm64.trampoline_code(placed.kernel, placed.tree)
+        why = "tells the kernel where its tree is"
+        segments = [*images, dtb, Segment("trampoline", code, placed.trampoline, page, why)]
     plan = LoadPlan(
         arch=machine.arch,
-        entry=placed.trampoline,
+        entry=placed.kernel if placed.trampoline is None else placed.trampoline,
         segments=tuple(segments),
         cmdline=bootargs(tree),
         kernel=f"{image.format}, {_pages(image)}, {image.image_size:,} bytes in memory",
@@ -120,7 +124,7 @@ def tree(
     extent = None
     if placed:
         contents = _initrds(request.initrds, base)
-        where = arm64.place(request.kernel, [size_of(part) for part in contents], machine)
+        where = _place(request.kernel, contents, machine)
         extent = _extent(where, contents)
     return finish(
         base,
@@ -130,6 +134,11 @@ def tree(
         entropy=bytes(ENTROPY),
         machine=machine,
     )
+
+
+def _place(image: KernelImage, initrds: Initrds, machine: Machine) -> arm64.Placement:
+    place = riscv64.place if machine.arch is Arch.RISCV64 else arm64.place
+    return place(image, [size_of(part) for part in initrds], machine)
 
 
 def _initrds(files: Sequence[FileSlice | Stream], base: DeviceTree) -> Initrds:

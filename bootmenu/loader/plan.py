@@ -10,10 +10,11 @@ import os
 from collections.abc import Sequence
 
 from bootmenu.devicetree.chosen import ENTROPY
+from bootmenu.errors import PlacementError
 from bootmenu.loader import described
 from bootmenu.loader.completion import completed, taken
 from bootmenu.loader.handover import Parameters, base_tree
-from bootmenu.model import FileSlice, LoadPlan, Machine, TreeEdit
+from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, TreeEdit
 
 
 def prepare(
@@ -39,6 +40,11 @@ def prepare(
     request = completed(
         kernel, initrds, dtb, overlays, cmdline, machine=machine, configuration=configuration
     )
+    if machine.arch is Arch.X86_64:
+        raise PlacementError(
+            f"{kernel}: {request.kernel.format}: this version loads no x86_64 kernels yet",
+            hint="use kexec of kexec-tools on this machine",
+        )
     base = base_tree(
         dtb=request.dtb, overlays=request.overlays, parameters=parameters, machine=machine
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bootmenu.errors import PlacementError
 from bootmenu.images import KernelImage
 from bootmenu.images.arm64 import Header
-from bootmenu.loader.arm64 import Placement, place, trampoline
+from bootmenu.loader.arm64 import Placement, place, trampoline_code
 from bootmenu.loader.memory import Range, usable
 from bootmenu.model import Arch, FileSlice, IoResource, Machine
 
@@ -174,7 +174,7 @@ def test_kernel_with_other_page_size_keeps_its_rules() -> None:
 
 
 def test_trampoline_loads_two_addresses_and_jumps() -> None:
-    code = trampoline(0x1122334455667788, 0x99AABBCCDDEEFF00)
+    code = trampoline_code(0x1122334455667788, 0x99AABBCCDDEEFF00)
     assert len(code) == 40
     words = [int.from_bytes(code[at : at + 4], "little") for at in range(0, 24, 4)]
     literal = {
