@@ -107,6 +107,7 @@ UNUSED = (
     "lib-dynload/_ctypes_test",
     "lib-dynload/_curses",
     "lib-dynload/_dbm",
+    "lib-dynload/_hashlib",  # hashlib has its own digests
     "lib-dynload/_interp",
     "lib-dynload/_lsprof",
     "lib-dynload/_multiprocessing",

@@ -38,6 +38,9 @@ def load(
     ImageError when a source cannot be read or is damaged: nothing is loaded then.
     """
     ffi, libc = _libc()
+    if loaded():
+        # The kernel would keep it until the new one is complete: memory for both.
+        _forget(plan.arch)
     with KernelLog() as log:
         try:
             userfault = Userfault(_calls().userfaultfd, libc, ffi)

@@ -17,6 +17,7 @@ from bootmenu.model import Arch, Configuration, Platform, Volume
 from bootmenu.parsers import listing
 from bootmenu.parsers.context import Context
 from bootmenu.parsers.scan import scan
+from tests.fuzz.images import IMAGE_TARGETS, ImageTarget
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FOUND = Path(__file__).parent / "found"
@@ -81,7 +82,7 @@ _KERNEL = {"/boot/vmlinuz": "kernel", "/boot/initrd.img": "initrd"}
 
 _SAVING = "load_env\nset default=$saved_entry\nmenuentry $x { x=1; save_env x saved_entry }"
 
-TARGETS = {
+TARGETS: dict[str, Target | ImageTarget] = {
     "grub": Target("/boot/grub/grub.cfg", "*/**/grub.cfg", _KERNEL),
     "grubenv": Target(
         "/boot/grub/grubenv", "*/**/grubenv", {**_KERNEL, "/boot/grub/grub.cfg": _SAVING}
@@ -144,4 +145,5 @@ TARGETS = {
         {"/timeshift-btrfs/snapshots/a/@/boot/vmlinuz": "kernel"},
         "btrfs",
     ),
+    **IMAGE_TARGETS,
 }

@@ -1,0 +1,84 @@
+"""An initrd of over a third of the memory is loaded without a copy, and unpacked by its kernel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from vm_machine import StartVm, Vm
+from vm_steps import HELD, await_menu, booted, open_shell, run
+
+from bootmenu.appliance.disk import Disk, Filesystem, write_disk
+from bootmenu.appliance.samples import SampleDisks
+from bootmenu.appliance.tree import Node, Tree
+
+pytestmark = pytest.mark.vm
+
+MIB = 1 << 20
+SIZE = 1100 * MIB
+MEMORY = 3072
+"""MiB of the machine: the second kernel holds the initrd and what it unpacks, 2.2 GB."""
+LARGE = Disk(
+    Filesystem.EXT4,
+    label="large",
+    uuid="1a46e000-7a52-4d0e-9d6b-2f6f0d3c8a66",
+    partuuid="5d8e3e52-6f0b-4d7a-8a43-1c7be0a3c066",
+    size=1280,
+)
+FIND = (
+    "for D in /proc/[0-9]*; do "
+    "tr '\\0' ' ' <$D/cmdline | grep -q 'bootmenu daemon' && P=$D; done 2>/dev/null"
+)
+WATCH = (
+    "while sleep 0.2; do grep RssAnon $P/status; grep MemAvailable /proc/meminfo; done "
+    ">/tmp/watched 2>/dev/null &"
+)
+HIGHEST = "sort -k2 -n /tmp/watched | grep RssAnon | tail -n 1"
+LOWEST = "grep MemAvailable /tmp/watched | sort -k2 -n | head -n 1"
+
+
+@pytest.fixture(scope="module")
+def large(disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The disk with the kernel and its initrd."""
+    block = os.urandom(MIB)
+    big = Tree({"big": Node.file(block * (SIZE // MIB))})
+    small = disks.initrd("large")
+    initrd = small + bytes(-len(small) % 4) + big.cpio()
+    image = tmp_path_factory.mktemp("large") / "large.img"
+    write_disk(LARGE, Tree({"Image": Node.file(disks.kernel), "big.img": Node.file(initrd)}), image)
+    return image
+
+
+def test_large_initrd_costs_its_own_size_and_little_of_ours(start_vm: StartVm, large: Path) -> None:
+    vm = start_vm(large, append=HELD, memory=MEMORY)
+    await_menu(vm, "large")
+    open_shell(vm)
+    before = number(shell(vm, "grep MemAvailable /proc/meminfo"))
+    shell(vm, FIND)
+    shell(vm, f"{WATCH} true")
+    vm.screen.type(
+        "time bootmenu load --kernel vda1:/Image --initrd vda1:/big.img "
+        "--append 'console=ttyAMA0 from=large'; echo LOAD''ED\n"
+    )
+    print(vm.screen.expect(r"(?s)real(.*?)LOADED", 300)[1])
+    process, lowest = number(shell(vm, HIGHEST)), number(shell(vm, LOWEST))
+    print(f"process {process >> 10} MiB; memory {(before - lowest) >> 10} MiB of {SIZE // MIB}")
+    assert process < 64 << 10
+    image = 70 << 10  # the kernel's place in memory, with its BSS
+    assert before - lowest < (SIZE >> 10) + image + (32 << 10)
+    # What was loaded is started as it is: a second load would need the memory twice.
+    vm.screen.type("python3 -c 'from bootmenu import kexec; kexec.execute()'\n")
+    assert booted(vm)[1] == "console=ttyAMA0 from=large"
+    assert run(vm, "cat /etc/marker; stat -c %s /big") == f"marker: large\n{SIZE}"
+
+
+def shell(vm: Vm, command: str) -> str:
+    """The line that *command* prints, typed at the shell of the boot menu's machine."""
+    vm.screen.type(f"echo BE''GIN; {command}; echo E''ND\n")
+    return vm.screen.expect(r"(?s)BEGIN\r*\n(.*?)END", 60)[1]
+
+
+def number(line: str) -> int:
+    """The number in ``Name:   123 kB``."""
+    return int(line.split()[1])
