@@ -17,9 +17,11 @@ from bootmenu.files import whole
 from bootmenu.images import open_contents
 from bootmenu.model import Arch
 
-FIT = """/dts-v1/; / { description = "x"; #address-cells = <1>; images { kernel { description = "x"; data = /incbin/("Image");
+FIT = """/dts-v1/; / { description = "x"; #address-cells = <1>;
+images { kernel { description = "x"; data = /incbin/("Image");
 type = "kernel"; arch = "arm64"; os = "linux"; compression = "none"; load = <0>; entry = <0>;
-hash-1 { algo = "crc32"; }; }; }; configurations { default = "c"; c { description = "x"; kernel = "kernel"; }; }; };"""
+hash-1 { algo = "crc32"; }; }; };
+configurations { default = "c"; c { description = "x"; kernel = "kernel"; }; }; };"""
 
 
 @dataclass(frozen=True)
