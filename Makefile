@@ -13,7 +13,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # What building and running the image takes, and what its tests compare it with besides.
 RUN_PACKAGES := python3-venv mmdebstrap fdisk zstd debian-archive-keyring uidmap kmod e2fsprogs dosfstools \
 	mtools libfdt1 libzstd1 liblz4-1 libudev1 qemu-system-arm qemu-system-data qemu-efi-aarch64 ipxe-qemu
-TEST_PACKAGES := cpio busybox-static gcc libc6-dev device-tree-compiler u-boot-tools grub-common grub-emu \
+TEST_PACKAGES := cpio busybox-static gcc libc6-dev device-tree-compiler u-boot-tools grub-common grub2-common grub-emu \
 	xz-utils zstd lz4 bzip2 file util-linux btrfs-progs xfsprogs xorriso genisoimage libarchive-tools 7zip \
 	binutils-aarch64-linux-gnu
 
