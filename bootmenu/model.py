@@ -366,6 +366,51 @@ class KexecLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class FirmwareRange:
+    """A part of the firmware's memory map: *start* to *end* (inclusive), and what it holds.
+
+    *kind* is in the kernel's words, as in /sys/firmware/memmap: ``System RAM``, ``Reserved``.
+    """
+
+    start: int
+    end: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class EfiRegion:
+    """Memory that belongs to UEFI's runtime services, as an EFI memory descriptor has it."""
+
+    type: int
+    physical: int
+    virtual: int  # where the running kernel had the firmware move it, for good
+    pages: int  # of 4 KiB
+    attribute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Efi:
+    """Where UEFI's tables lie, which only the first kernel could ask the firmware for."""
+
+    fw_vendor: int
+    runtime: int
+    config_table: int
+    smbios: int
+    regions: tuple[EfiRegion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pc:
+    """What an x86 machine's boot loader told the running kernel, for the next one."""
+
+    boot_params: bytes = b""  # the zero page, 4 KiB
+    memmap: tuple[FirmwareRange, ...] = ()
+    rsdp: int = 0  # address of ACPI's root pointer, 0 if it is to be searched
+    efi: Efi | None = None  # None without UEFI, or without its runtime services
+    five_level: bool = False  # whether page tables have five levels
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """The facts of the machine that we run on; a plan depends on nothing else."""
 
@@ -382,6 +427,7 @@ class Machine:
     memory_available: int = 0
     consoles: tuple[str, ...] = ()
     kexec: KexecLimits = field(default_factory=KexecLimits)
+    pc: Pc | None = None  # on x86 only
 
 
 # --- the load --------------------------------------------------------------------------
@@ -439,7 +485,7 @@ def size_of(source: Source) -> int:
 class Segment:
     """*source*, placed at the physical address *mem* and zero-filled up to *memsz* bytes."""
 
-    name: str  # kernel, initrd, dtb, trampoline
+    name: str  # kernel, initrd, dtb, boot_params, trampoline
     source: Source
     mem: int
     memsz: int

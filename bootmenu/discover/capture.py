@@ -9,10 +9,21 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import asdict
 from typing import Any
 
 from bootmenu.errors import UsageError
-from bootmenu.model import Arch, Cpu, KexecLimits, Machine, Platform
+from bootmenu.model import (
+    Arch,
+    Cpu,
+    Efi,
+    EfiRegion,
+    FirmwareRange,
+    KexecLimits,
+    Machine,
+    Pc,
+    Platform,
+)
 
 SCHEMA = "bootmenu.machine/1"
 _NOT_A_CAPTURE = (
@@ -23,6 +34,7 @@ _NOT_A_CAPTURE = (
     ArithmeticError,
     RecursionError,
 )
+BOOT_PARAMS_SIZE = 4096
 SECRETS = frozenset({"kaslr-seed", "rng-seed"})
 
 
@@ -56,9 +68,19 @@ def capture(machine: Machine) -> str:
                 f"{'  ' * r.depth}{r.start:08x}-{r.end:08x} : {r.name}" for r in machine.iomem
             ],
             "fdt": _packed(machine.fdt),
+            "pc": _of_pc(machine.pc),
         },
         indent=1,
     )
+
+
+def _of_pc(pc: Pc | None) -> dict[str, Any] | None:
+    if pc is None:
+        return None
+    stored = asdict(pc)
+    stored["boot_params"] = base64.b64encode(pc.boot_params.rstrip(b"\0")).decode("ascii")
+    stored["memmap"] = [f"{r.start:08x}-{r.end:08x} : {r.kind}" for r in pc.memmap]
+    return stored
 
 
 def _packed(fdt: bytes) -> dict[str, Any] | None:
@@ -107,6 +129,29 @@ def _machine(stored: dict[str, Any]) -> Machine:
         memory_available=int(stored["memory_available"]),
         consoles=tuple(map(str, stored["consoles"])),
         kexec=KexecLimits(**stored["kexec"]),
+        pc=_pc(stored.get("pc")),
+    )
+
+
+def _pc(stored: dict[str, Any] | None) -> Pc | None:
+    from bootmenu.discover.machine import parse_iomem
+
+    if stored is None:
+        return None
+    efi = stored["efi"]
+    if efi is not None:
+        regions = tuple(EfiRegion(**{k: int(v) for k, v in r.items()}) for r in efi.pop("regions"))
+        efi = Efi(**{key: int(value) for key, value in efi.items()}, regions=regions)
+    params = base64.b64decode(stored["boot_params"], validate=True)
+    if len(params) > BOOT_PARAMS_SIZE:
+        raise ValueError("boot_params are too large")
+    ranges = parse_iomem("\n".join(stored["memmap"]))
+    return Pc(
+        boot_params=params and params.ljust(BOOT_PARAMS_SIZE, b"\0"),
+        memmap=tuple(FirmwareRange(r.start, r.end, r.name) for r in ranges),
+        rsdp=int(stored["rsdp"]),
+        efi=efi,
+        five_level=bool(stored["five_level"]),
     )
 
 

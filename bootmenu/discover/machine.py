@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from bootmenu.model import Arch, Cpu, IoResource, KexecLimits, Machine, Platform
+from bootmenu.model import Arch, Cpu, IoResource, KexecLimits, Machine, Pc, Platform
 
 _IOMEM = re.compile(r"( *)([0-9a-f]+)-([0-9a-f]+) : (.*)")
 _CAP_SYS_BOOT = 22
@@ -73,7 +73,13 @@ class _Reader:
             memory_available=memory.get("MemAvailable", 0),
             consoles=tuple(self.text("sys/class/tty/console/active").split()),
             kexec=self.limits(),
+            pc=self.pc() if arch is Arch.X86_64 else None,
         )
+
+    def pc(self) -> Pc:
+        from bootmenu.discover.pc import read_pc
+
+        return read_pc(self.root)
 
     def tree(self) -> bytes:
         """The running device tree, flattened: as firmware gave it, or as the kernel has it."""
