@@ -12,7 +12,8 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # What building and running the image takes, and what its tests compare it with besides.
 RUN_PACKAGES := python3-venv mmdebstrap fdisk zstd debian-archive-keyring uidmap kmod e2fsprogs dosfstools \
-	mtools libfdt1 libzstd1 liblz4-1 libudev1 qemu-system-arm qemu-system-data qemu-efi-aarch64 ipxe-qemu
+	mtools libfdt1 libzstd1 liblz4-1 libudev1 qemu-system-arm qemu-system-data qemu-efi-aarch64 ipxe-qemu \
+	qemu-system-x86 ovmf qemu-system-misc opensbi
 TEST_PACKAGES := cpio busybox-static gcc libc6-dev device-tree-compiler u-boot-tools grub-common grub2-common grub-emu \
 	xz-utils zstd lz4 bzip2 file util-linux btrfs-progs xfsprogs xorriso genisoimage libarchive-tools 7zip \
 	binutils-aarch64-linux-gnu
@@ -29,7 +30,7 @@ define install
 	  echo "Installing:$$missing"; \
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -y -qq --no-install-recommends $$missing > .apt.log 2>&1 \
+	    apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $$missing > .apt.log 2>&1 \
 	    || { tail -n 20 .apt.log >&2; exit 1; }; \
 	  rm -f .apt.log; \
 	fi
