@@ -18,6 +18,10 @@ START = 0x1F1
 ENTRY = 0x200
 """Where the 64-bit entry point lies in the kernel."""
 MAX_IMAGE_SIZE = 1 << 30
+CMDLINE_SIZE = 2047
+"""COMMAND_LINE_SIZE of x86 without its NUL."""
+INITRD_MAX = 0x7FFFFFFF
+"""initrd_addr_max of all kernels that take their initrd below 4 GiB only."""
 
 _MAGIC_AT = 0x202
 _MAGIC = b"HdrS"
@@ -42,7 +46,8 @@ class Header:
     pref_address: int
     relocatable: bool
     xloadflags: int
-    cmdline_size: int
+    cmdline_size: int  # the longest cmdline that it takes, without the NUL
+    initrd_max: int  # the highest address that its initrd may take, below 4 GiB
     version_at: int  # in the file, the text that begins with its release; 0 for none
 
     @property
@@ -66,9 +71,29 @@ class Header:
         return None
 
     @property
+    def entry(self) -> int:
+        """Where it is entered, from where it is loaded."""
+        return ENTRY
+
+    @property
     def anywhere(self) -> bool:
-        """Whether it may lie above 4 GiB."""
-        return self.relocatable and bool(self.xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G)
+        """Whether it may lie anywhere, from *pref_address* on."""
+        return self.relocatable
+
+    @property
+    def above_4g(self) -> bool:
+        """Whether it, its initrd and what it is told may lie above 4 GiB."""
+        return bool(self.xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G)
+
+    @property
+    def takes_efi(self) -> bool:
+        """Whether it can take over the UEFI of the kernel before it."""
+        return bool(self.xloadflags & XLF_EFI_KEXEC)
+
+    @property
+    def five_level(self) -> bool | None:
+        """Whether it can be entered with page tables of five levels."""
+        return bool(self.xloadflags & XLF_5LEVEL)
 
 
 def parse(head: bytes, path: str) -> Header:
@@ -102,6 +127,7 @@ def parse(head: bytes, path: str) -> Header:
     (paragraphs,) = struct.unpack_from("<I", head, 0x1F4)
     alignment, relocatable = struct.unpack_from("<IB", head, 0x230)
     (version,) = struct.unpack_from("<H", head, 0x20E)
+    (initrd_max,) = struct.unpack_from("<I", head, 0x22C)
     (cmdline_size,) = struct.unpack_from("<I", head, 0x238)
     pref_address, init_size = struct.unpack_from("<QI", head, 0x258)
     header = Header(
@@ -114,6 +140,7 @@ def parse(head: bytes, path: str) -> Header:
         relocatable=bool(relocatable),
         xloadflags=xloadflags,
         cmdline_size=cmdline_size,
+        initrd_max=initrd_max,
         version_at=version and version + _SECTOR,
     )
     power = alignment and not alignment & (alignment - 1)
@@ -131,6 +158,17 @@ def parse(head: bytes, path: str) -> Header:
             hint=DAMAGED,
         )
     return header
+
+
+def setup_header() -> bytes:
+    """The header of a kernel that lacks one, as what reads boot_params expects it."""
+    page = bytearray(0x268)
+    struct.pack_into("<H", page, 0x1FE, 0xAA55)
+    struct.pack_into("<4sH", page, _MAGIC_AT, _MAGIC, _PROTOCOL)
+    page[0x211] = _LOADED_HIGH
+    struct.pack_into("<H", page, 0x236, XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G)
+    struct.pack_into("<I", page, 0x238, CMDLINE_SIZE)
+    return bytes(page[START:])
 
 
 def check_size(header: Header, _head: bytes, size: int, path: str) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
+from bootmenu.images import bzimage
 from bootmenu.images.damage import DAMAGED
 from bootmenu.model import FileSlice
 
@@ -72,31 +73,30 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What is known of an x86_64 vmlinux. Sizes in bytes."""
+    """What is known of an x86_64 vmlinux. Sizes in bytes.
+
+    It has no setup header; *raw* is what one would say (see :mod:`bootmenu.images.bzimage`).
+    """
 
     image_size: int
     entry: int  # from where it is loaded
-    address: int  # where it was linked to lie
+    pref_address: int  # where it was linked to lie
+    raw: bytes = bzimage.setup_header()
+    alignment: int = _ALIGNMENT
+    flags: int = 0
+    page_size: int | None = None  # all x86 kernels have pages of 4 KiB
+    cmdline_size: int = bzimage.CMDLINE_SIZE
+    initrd_max: int = bzimage.INITRD_MAX
+    relocatable: bool = False  # whether it is, it does not say
+    anywhere: bool = False
+    above_4g: bool = True
+    takes_efi: bool = True
+    five_level: bool | None = None
 
     @property
     def text_offset(self) -> int:
         """It lies where it was linked to lie, modulo 2 MiB."""
-        return self.address % _ALIGNMENT
-
-    @property
-    def flags(self) -> int:
-        """It has none."""
-        return 0
-
-    @property
-    def page_size(self) -> int | None:
-        """All x86 kernels have pages of 4 KiB."""
-        return None
-
-    @property
-    def anywhere(self) -> bool:
-        """Its early code finds out where it lies, below 4 GiB."""
-        return False
+        return self.pref_address % _ALIGNMENT
 
 
 def layout(file: FileSlice) -> Layout:

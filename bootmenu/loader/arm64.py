@@ -17,17 +17,15 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bootmenu.errors import PlacementError
 from bootmenu.images import KernelImage
-from bootmenu.loader.memory import Holes, align_down, align_up, usable
+from bootmenu.loader.initrd import consecutive, padded
+from bootmenu.loader.memory import Holes, align_down, align_up, no_room, usable
 from bootmenu.model import Machine
 
 BASE = 2 << 20
 TREE_SIZE = 2 << 20
 INITRD_WINDOW = 32 << 30
 INITRD_BOUNDARY = 1 << 30
-SEGMENTS = 16
-OTHERS = 3  # kernel, tree, trampoline
 
 
 class Placement(NamedTuple):
@@ -48,13 +46,8 @@ def place(
 
     Raises PlacementError when there is none.
     """
-    if len(initrds) > SEGMENTS - OTHERS:
-        raise PlacementError(
-            f"{len(initrds)} initrds: kexec takes no more than {SEGMENTS - OTHERS}",
-            hint="join some: cat one.img two.img > both.img",
-        )
     page = machine.page_size
-    sizes = [align_up(size, page) for size in initrds]
+    sizes = padded(initrds, page)
     kernel_size = align_up(image.image_size, page)
     needs = _Needs(kernel_size, image.text_offset, sum(sizes), page)
     orders = (_below_initrd, _top, _bottom) if image.anywhere else (_bottom,)
@@ -70,14 +63,10 @@ def place(
         page_of_code = holes.highest(page, page) if trampoline else None
         if trampoline and page_of_code is None:
             continue
-        starts, at = [], pair.initrd
-        for part in sizes:
-            starts.append(at)
-            at += part
-        return Placement(
-            pair.kernel, kernel_size, tuple(starts), tree, page_of_code, order is not _bottom
-        )
-    raise _no_room(needs, Holes(usable(machine)).largest())
+        starts = consecutive(pair.initrd, sizes)
+        high = order is not _bottom
+        return Placement(pair.kernel, kernel_size, starts, tree, page_of_code, high)
+    raise no_room(needs.kernel, needs.initrd, Holes(usable(machine)).largest())
 
 
 class _Needs(NamedTuple):
@@ -134,16 +123,6 @@ def _taken(holes: Holes, needs: _Needs, kernel: int | None, initrd: int) -> _Pai
     holes.take(kernel, needs.kernel)
     holes.take(initrd, needs.initrd)
     return _Pair(kernel, initrd)
-
-
-def _no_room(needs: _Needs, largest: int) -> PlacementError:
-    mib = 1 << 20
-    return PlacementError(
-        f"no room: the kernel takes {needs.kernel // mib} MiB in one piece, the initrds "
-        f"{needs.initrd // mib} MiB, the device tree 2 MiB; the largest free piece of memory "
-        f"has {largest // mib} MiB",
-        hint="use a smaller initrd, or give the machine more memory",
-    )
 
 
 def trampoline_code(kernel: int, tree: int) -> bytes:

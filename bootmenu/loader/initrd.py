@@ -9,12 +9,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
-from bootmenu.errors import ImageError
+from bootmenu.errors import ImageError, PlacementError
 from bootmenu.files import open_slice
+from bootmenu.loader.memory import align_up
 from bootmenu.model import FileSlice, Stream
 
 Initrds = tuple[FileSlice | Stream | bytes, ...]
+
+MAX_INITRDS = 13
+"""kexec takes 16 segments, and a kernel, what it is told and a trampoline are three."""
 
 _TRAILER = b"TRAILER!!!\0"
 _BLOCK = 512
@@ -52,6 +57,25 @@ def open_initrds(files: Sequence[FileSlice | Stream], *, required: bool) -> Init
                 hint="make it again (on Debian update-initramfs -u); was the disk full?",
             )
     return tuple(unwrapped)
+
+
+def padded(sizes: Sequence[int], page: int) -> list[int]:
+    """The *sizes* of initrds in whole pages of *page* bytes.
+
+    Zeros may stand between the archives of an initrd, so that each begins on a page. Raises
+    PlacementError when there are too many for one load.
+    """
+    if len(sizes) > MAX_INITRDS:
+        raise PlacementError(
+            f"{len(sizes)} initrds: kexec takes no more than {MAX_INITRDS}",
+            hint="join some: cat one.img two.img > both.img",
+        )
+    return [align_up(size, page) for size in sizes]
+
+
+def consecutive(start: int, sizes: Sequence[int]) -> tuple[int, ...]:
+    """Where each of *sizes* bytes begins when they lie behind one another from *start* on."""
+    return tuple(accumulate(sizes, initial=start))[: len(sizes)]
 
 
 def _unwrapped(file: FileSlice, head: bytes) -> FileSlice:

@@ -14,6 +14,7 @@ from bootmenu.errors import PlacementError
 from bootmenu.model import IoResource, Machine
 
 RAM = "System RAM"
+MIB = 1 << 20
 _OF_THE_RUNNING_KERNEL = frozenset(
     {"Kernel code", "Kernel data", "Kernel rodata", "Kernel bss", "Kernel image"}
 )
@@ -158,3 +159,13 @@ class Holes:
     def largest(self) -> int:
         """Bytes of the largest hole."""
         return max((part.size for part in self._free), default=0)
+
+
+def no_room(kernel: int, initrds: int, largest: int) -> PlacementError:
+    """The error for *kernel* and *initrds* bytes that fit nowhere; *largest* is the best hole."""
+    return PlacementError(
+        f"no room: the kernel takes {kernel // MIB} MiB in one piece, the initrds "
+        f"{initrds // MIB} MiB, and what they are told some more; the largest free piece of "
+        f"memory has {largest // MIB} MiB",
+        hint="use a smaller initrd, or give the machine more memory",
+    )

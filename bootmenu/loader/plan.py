@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bootmenu.devicetree.chosen import ENTROPY
-from bootmenu.errors import PlacementError
-from bootmenu.loader import described
+from bootmenu.loader import described, x86_64
 from bootmenu.loader.completion import completed, taken
 from bootmenu.loader.handover import Parameters, base_tree
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, TreeEdit
@@ -40,21 +40,28 @@ def prepare(
     request = completed(
         kernel, initrds, dtb, overlays, cmdline, machine=machine, configuration=configuration
     )
+    random = os.urandom(ENTROPY) if entropy is None else entropy
     if machine.arch is Arch.X86_64:
-        raise PlacementError(
-            f"{kernel}: {request.kernel.format}: this version loads no x86_64 kernels yet",
-            hint="use kexec of kexec-tools on this machine",
+        x86_64.refuse_trees(asked=dtb is not None or bool(overlays), edits=edits)
+        request = replace(request, dtb=None, overlays=())
+        plan = x86_64.prepare(
+            request.kernel,
+            request.initrds,
+            cmdline=request.cmdline,
+            machine=machine,
+            entropy=random,
         )
-    base = base_tree(
-        dtb=request.dtb, overlays=request.overlays, parameters=parameters, machine=machine
-    )
-    plan = described.prepare(
-        request.kernel,
-        request.initrds,
-        base,
-        cmdline=request.cmdline,
-        edits=edits,
-        machine=machine,
-        entropy=os.urandom(ENTROPY) if entropy is None else entropy,
-    )
+    else:
+        base = base_tree(
+            dtb=request.dtb, overlays=request.overlays, parameters=parameters, machine=machine
+        )
+        plan = described.prepare(
+            request.kernel,
+            request.initrds,
+            base,
+            cmdline=request.cmdline,
+            edits=edits,
+            machine=machine,
+            entropy=random,
+        )
     return plan.with_findings(tuple(taken(request, initrds, dtb)))

@@ -34,14 +34,17 @@ def diagnose(machine: Machine) -> tuple[Finding, ...]:
 
 
 def examine(
-    plan: LoadPlan, image: KernelImage, tree: DeviceTree, machine: Machine
+    plan: LoadPlan, image: KernelImage, tree: DeviceTree | None, machine: Machine
 ) -> tuple[Finding, ...]:
-    """What would make the load of *plan*, with the kernel *image* and *tree*, fail or hang."""
+    """What would make the load of *plan*, with the kernel *image* and *tree*, fail or hang.
+
+    *tree* is None where none is handed over.
+    """
     return (
         *_kernel_policy(machine),
         *_processors(machine),
         *_page_size(image, machine),
-        *_tree(plan, tree),
+        *(_tree(plan, tree) if tree is not None else ()),
         *_sizes(plan, machine),
         *_cmdline(plan, machine),
     )
@@ -57,13 +60,12 @@ def warning(message: str, cause: str, remedy: str) -> Finding:
     return Finding(Severity.WARNING, message, cause, remedy)
 
 
+def note(message: str, cause: str, remedy: str) -> Finding:
+    """A finding that explains."""
+    return Finding(Severity.NOTE, message, cause, remedy)
+
+
 def _kernel_policy(machine: Machine) -> Iterator[Finding]:
-    if machine.arch is not Arch.ARM64:
-        yield error(
-            f"this version starts kernels on arm64 only, and this machine is {machine.arch}",
-            "",
-            "use kexec of kexec-tools here",
-        )
     kexec = machine.kexec
     if not kexec.supported:
         yield error(

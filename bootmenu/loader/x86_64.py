@@ -1,0 +1,228 @@
+"""The plan of a kernel for x86_64: its zero page, a trampoline with a GDT, and where all lies.
+
+Rules: Documentation/arch/x86/boot.rst, "64-bit Boot Protocol". The running kernel enters in
+long mode, with interrupts off and memory mapped one to one; what the protocol asks for besides,
+the trampoline does.
+
+**High, where the header allows it**, as on arm64 (see :mod:`bootmenu.loader.arm64`). A kernel
+that cannot lie above 4 GiB has everything below, and a vmlinux lies where it was linked to lie.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from bootmenu.errors import ImageError, PlacementError, TreeError
+from bootmenu.images import KernelImage, bzimage, elf
+from bootmenu.loader import boot_params
+from bootmenu.loader.boot_params import SEED_SIZE, Told
+from bootmenu.loader.initrd import Initrds, consecutive, open_initrds, padded
+from bootmenu.loader.memory import Holes, align_up, no_room, usable
+from bootmenu.loader.preflight import error, examine, note, warning
+from bootmenu.model import (
+    FileSlice,
+    Finding,
+    LoadPlan,
+    Machine,
+    Pc,
+    Segment,
+    Stream,
+    TreeEdit,
+    size_of,
+)
+
+LOWEST = 1 << 20
+"""What lies below belongs to firmware, whatever the map says."""
+LIMIT = 1 << 32
+PAGE = 4096
+
+PcHeader = bzimage.Header | elf.Header
+
+
+class Placement(NamedTuple):
+    """Physical addresses; *initrds* has one per file, in order and without gaps."""
+
+    kernel: int
+    kernel_size: int  # whole pages
+    initrds: tuple[int, ...]
+    params: int
+    trampoline: int
+
+
+def prepare(
+    image: KernelImage,
+    initrds: Sequence[FileSlice | Stream],
+    *,
+    cmdline: str,
+    machine: Machine,
+    entropy: bytes,
+) -> LoadPlan:
+    """The plan that loads *image*; *entropy* are random bytes, SEED_SIZE or more.
+
+    Raises as :func:`bootmenu.loader.plan.prepare` does.
+    """
+    header = _header(image)
+    pc = machine.pc or Pc()
+    contents = open_initrds(initrds, required=False)
+    told = Told(
+        setup_header=header.raw,
+        cmdline=cmdline.encode("utf-8", "surrogateescape"),
+        initrd=None,
+        seed=entropy[:SEED_SIZE],
+        memory=boot_params.memory_map(pc),
+        efi=header.takes_efi and boot_params.takes_over_efi(pc),
+    )
+    size = len(boot_params.build(told, pc, 0))
+    placed = place(header, [size_of(part) for part in contents], size, machine)
+    if contents:
+        start = placed.initrds[0]
+        told = told._replace(initrd=(start, placed.initrds[-1] + size_of(contents[-1]) - start))
+    params = boot_params.build(told, pc, placed.params)
+    plan = LoadPlan(
+        arch=machine.arch,
+        entry=placed.trampoline,
+        segments=tuple(_segments(image, header, contents, placed, params)),
+        cmdline=cmdline,
+        kernel=f"{image.format}, {image.image_size:,} bytes in memory",
+    )
+    findings = (*examine(plan, image, None, machine), *_findings(header, pc))
+    return plan.with_findings(findings)
+
+
+def refuse_trees(*, asked: bool, edits: Sequence[TreeEdit]) -> None:
+    """Raise TreeError where the user wants a device tree handed over, which nothing here reads."""
+    if asked or edits:
+        raise TreeError(
+            "an x86_64 kernel is handed no device tree",
+            hint="remove the DTB, the overlays and the edits of the tree",
+        )
+
+
+def _header(image: KernelImage) -> PcHeader:
+    if not isinstance(image.header, PcHeader):
+        raise ImageError(
+            f"{image.file}: {image.format}, which has no setup header",
+            hint="choose a bzImage or a vmlinux",
+        )
+    return image.header
+
+
+def place(header: PcHeader, initrds: Sequence[int], params: int, machine: Machine) -> Placement:
+    """Find a place for everything; *initrds* and *params* are sizes, in bytes.
+
+    Raises PlacementError when there is none.
+    """
+    sizes = padded(initrds, PAGE)
+    size = align_up(header.image_size, PAGE)
+    limit = None if header.above_4g else LIMIT
+    holes = Holes(usable(machine))
+    low = max(LOWEST, header.pref_address)
+    kernel = None
+    if header.anywhere:
+        kernel = holes.highest(size, max(header.alignment, PAGE), low=low, high=limit)
+    elif low == header.pref_address:
+        kernel = holes.lowest(size, PAGE, low=low, high=low + size)
+        if kernel is None:
+            raise PlacementError(
+                f"the kernel must lie at {low:#x}, and {size >> 20} MiB there are not free",
+                hint="choose a kernel with CONFIG_RELOCATABLE, as those of all distributions",
+            )
+    if kernel is not None:
+        holes.take(kernel, size)
+        highest = None if header.above_4g else header.initrd_max + 1
+        initrd = holes.highest(sum(sizes), PAGE, low=LOWEST, high=highest)
+        if initrd is not None:
+            holes.take(initrd, sum(sizes))
+            told = _take(holes, align_up(params, PAGE), limit)
+            code = _take(holes, PAGE, limit)
+            if told is not None and code is not None:
+                return Placement(kernel, size, consecutive(initrd, sizes), told, code)
+    raise no_room(size, sum(sizes), Holes(usable(machine)).largest())
+
+
+def _take(holes: Holes, size: int, limit: int | None) -> int | None:
+    found = holes.highest(size, PAGE, low=LOWEST, high=limit)
+    if found is not None:
+        holes.take(found, size)
+    return found
+
+
+def _segments(
+    image: KernelImage, header: PcHeader, initrds: Initrds, placed: Placement, params: bytes
+) -> Iterator[Segment]:
+    where = "high" if header.above_4g else "high, below 4 GiB"
+    fast = "memory there is handed out last, which keeps the load fast"
+    yield Segment(
+        "kernel",
+        image.source,
+        placed.kernel,
+        placed.kernel_size,
+        f"a multiple of {header.alignment >> 10} KiB; {where}: {fast}"
+        if header.anywhere
+        else "where it was linked to lie",
+    )
+    for number, (initrd, start) in enumerate(zip(initrds, placed.initrds, strict=True)):
+        size = align_up(size_of(initrd), PAGE)
+        reason = "behind the one before" if number else f"{where}, for the same reason"
+        yield Segment("initrd", initrd, start, size, reason)
+    yield Segment(
+        "boot_params",
+        params,
+        placed.params,
+        align_up(len(params), PAGE),
+        "the zero page, the cmdline and what the next kernel is told besides",
+    )
+    code = trampoline_code(placed.trampoline, placed.kernel + header.entry, placed.params)
+    yield Segment(
+        "trampoline", code, placed.trampoline, PAGE, "loads a GDT, and tells where boot_params are"
+    )
+
+
+def _findings(header: PcHeader, pc: Pc) -> Iterator[Finding]:
+    if pc.five_level and header.five_level is False:
+        yield error(
+            "this kernel cannot be entered with page tables of five levels, it would hang",
+            "the running kernel uses them, and this one is older than Linux 4.14 or lacks support",
+            "start this boot menu's kernel with no5lvl, or choose a newer kernel",
+        )
+    elif pc.five_level and header.five_level is None:
+        yield warning(
+            "whether this kernel can be entered with page tables of five levels is not known",
+            "the running kernel uses them, and a vmlinux does not say",
+            "if nothing comes up, use its bzImage",
+        )
+    if pc.efi is not None and not header.takes_efi:
+        yield note(
+            "the next kernel starts without UEFI's runtime services",
+            "it cannot take them over: Linux 3.14 and later can",
+            "boot it from the firmware to change UEFI variables",
+        )
+
+
+def trampoline_code(at: int, kernel: int, params: int) -> bytes:
+    """What runs between the two kernels, for the page at the address *at*.
+
+    The protocol wants flat segments from a GDT with the code at 0x10 and the data at 0x18, a
+    stack, and %rsi to have the address of boot_params. The stack is the rest of the page.
+    """
+    gdt = struct.pack("<4Q", 0, 0, 0x00AF9A000000FFFF, 0x00CF92000000FFFF)
+    data = 48  # where the numbers begin that follow the code
+    entry_at, params_at, gdtr_at, gdt_at = data, data + 8, data + 16, data + 32
+    code = bytearray()
+
+    def relative(opcode: bytes, target: int) -> None:
+        code.extend(opcode + struct.pack("<i", target - len(code) - len(opcode) - 4))
+
+    relative(b"\x0f\x01\x15", gdtr_at)  # lgdt gdtr(%rip)
+    code += b"\xb8\x18\x00\x00\x00"  # mov $0x18, %eax
+    code += b"\x8e\xd8\x8e\xc0\x8e\xd0"  # mov %eax, to %ds, %es and %ss
+    relative(b"\x48\x8d\x25", PAGE)  # lea end(%rip), %rsp
+    relative(b"\x48\x8b\x35", params_at)  # mov params(%rip), %rsi
+    code += b"\x6a\x10"  # push $0x10
+    relative(b"\xff\x35", entry_at)  # push entry(%rip)
+    code += b"\x48\xcb"  # lretq: with the segment first, backwards
+    numbers = struct.pack("<2Q", kernel, params)
+    gdtr = struct.pack("<HQ6x", len(gdt) - 1, at + gdt_at)
+    return bytes(code.ljust(data, b"\x90")) + numbers + gdtr + gdt
