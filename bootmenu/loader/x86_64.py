@@ -65,14 +65,15 @@ def prepare(
     """
     header = _header(image)
     pc = machine.pc or Pc()
-    contents = open_initrds(initrds, required=False)
+    efi = header.takes_efi and boot_params.takes_over_efi(pc)
+    contents = open_initrds(initrds, required=efi)
     told = Told(
         setup_header=header.raw,
         cmdline=cmdline.encode("utf-8", "surrogateescape"),
         initrd=None,
         seed=entropy[:SEED_SIZE],
         memory=boot_params.memory_map(pc),
-        efi=header.takes_efi and boot_params.takes_over_efi(pc),
+        efi=efi,
     )
     size = len(boot_params.build(told, pc, 0))
     placed = place(header, [size_of(part) for part in contents], size, machine)
