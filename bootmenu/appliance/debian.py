@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootmenu.appliance.tools import require, run
+from bootmenu.errors import BuildError
 from bootmenu.model import Arch
 
 SUITE = "trixie"
+RELEASE = f"deb http://deb.debian.org/debian {SUITE} main"
+"""SUITE alone, without the updates that mmdebstrap would add."""
 PYTHON = "3.13"
 """The version of Python in SUITE."""
+SITE = "usr/lib/python3/dist-packages"
+"""Where it looks for packages."""
 
 NAMES = {Arch.ARM64: "arm64", Arch.X86_64: "amd64", Arch.RISCV64: "riscv64"}
 """What Debian calls each architecture."""
@@ -57,20 +62,25 @@ def fetch(
         archive.parent.mkdir(parents=True, exist_ok=True)
         report(f"fetching from Debian {SUITE} ({architecture}): {', '.join(packages)}")
         unfinished = archive.with_suffix(".part.tar")
-        done = run(
-            [
-                "mmdebstrap",
-                "--variant=extract",
-                f"--architectures={architecture}",
-                f"--include={','.join(packages)}",
-                # On standard error, as the hook may see another root than we do.
-                '--extract-hook=ls "$1/var/cache/apt/archives" >&2',
-                "--skip=output/dev",
-                SUITE,
-                unfinished,
-            ],
-            hint="is the network up, and debian-archive-keyring of Debian 12 or newer installed?",
-        )
+        command = [
+            "mmdebstrap",
+            "--variant=extract",
+            f"--architectures={architecture}",
+            f"--include={','.join(packages)}",
+            # On standard error, as the hook may see another root than we do.
+            '--extract-hook=ls "$1/var/cache/apt/archives" >&2',
+            "--skip=output/dev",
+            SUITE,
+            str(unfinished),
+        ]
+        try:
+            done = run(command)
+        except BuildError:
+            # A mirror's lists of updates may be older than their index for hours, mostly those
+            # of the less common architectures; the release itself does not change.
+            report(f"its updates cannot be read: trying {SUITE} without them")
+            hint = "is the network up, and debian-archive-keyring of Debian 12 or newer installed?"
+            done = run([*command, RELEASE], hint=hint)
         lines = done.stderr.decode(errors="replace").split()
         listing.write_text("\n".join(sorted(w for w in lines if w.endswith(".deb"))) + "\n")
         unfinished.rename(archive)

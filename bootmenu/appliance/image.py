@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootmenu.appliance import modules, python, root
-from bootmenu.appliance.debian import NAMES, TRIPLETS, Packages, fetch
+from bootmenu.appliance.debian import NAMES, SITE, TRIPLETS, Packages, fetch
 from bootmenu.appliance.pack import Part, describe, join, pack
 from bootmenu.appliance.tools import require
 from bootmenu.appliance.tree import Node, Tree
@@ -27,9 +27,6 @@ from bootmenu.model import Arch
 from bootmenu.shipped import PACKAGE, folder
 
 Report = Callable[[str], None]
-
-BUILT = (Arch.ARM64,)
-"""The architectures that images are built for."""
 
 RECIPE = ("debian", "image", "modules", "pack", "python", "root", "tree")
 """The modules that decide what is packed: when one changes, so does every part."""
@@ -92,8 +89,6 @@ def build(
     *kernel* and *modules* (/lib/modules/RELEASE) are a board's own instead of
     Debian's. *report* gets a line for each step. Raises :class:`BuildError`.
     """
-    if arch not in BUILT:
-        raise BuildError(f"images for {arch} cannot be built yet", hint=f"use {', '.join(BUILT)}")
     if (kernel is None) != (modules is None):
         raise BuildError("a kernel comes with its modules", hint="give both --kernel and --modules")
     require(["mmdebstrap", "zstd", "depmod", "modprobe", "dpkg"])
@@ -106,6 +101,13 @@ def build(
 def debian_kernel(arch: Arch, cache: Path, report: Report) -> Packages:
     """Debian's kernel for *arch*, with its modules."""
     return fetch(NAMES[arch], [f"linux-image-{NAMES[arch]}"], cache, report)
+
+
+def kernel_file(packages: Packages) -> tuple[str, bytes]:
+    """The release and the file of the only kernel in *packages*: vmlinux-, where it is plain."""
+    files = Tree.of_tar(packages.archive, lambda path: path.startswith("boot/vmlinu"))
+    ((path, node),) = files.items()
+    return path.partition("-")[2], node.data
 
 
 class _Build:
@@ -131,7 +133,7 @@ class _Build:
             image, module_part, release = self._debian_kernel(linux)
         else:
             image, module_part, release = self._own_kernel(kernel, folder)
-        parts = (self._debian(debian), self._dependencies(debian), module_part, self._project())
+        parts = (self._debian(debian), self._dependencies(), module_part, self._project())
         return self._write(image, parts, release, sources)
 
     def _write(
@@ -173,24 +175,17 @@ class _Build:
 
         return self._pack("debian", packages.key, tree)
 
-    def _dependencies(self, packages: Packages) -> Part:
+    def _dependencies(self) -> Part:
         lock = hashlib.sha256(python.LOCK.read_bytes()).hexdigest()
 
         def tree() -> Tree:
-            tree = python.wheel_tree(python.wheels(self._arch, self._cache, lock, self._report))
-            # A wheel may link to a library that nothing of Debian's in the image does.
-            triplet = TRIPLETS[self._arch]
-            files = Tree.of_tar(packages.archive, root.is_of_use)
-            root.add_libraries(tree, files, triplet=triplet)
-            base = root.debian_tree(files, triplet=triplet)
-            return self._compile(Tree({p: n for p, n in tree.items() if p not in base}))
+            files = python.wheels(self._cache, lock, self._report)
+            return self._compile(python.wheel_tree(files))
 
-        return self._pack("python", f"{lock} {packages.key}", tree)
+        return self._pack("python", lock, tree)
 
     def _debian_kernel(self, packages: Packages) -> tuple[bytes, Part, str]:
-        boot = Tree.of_tar(packages.archive, lambda path: path.startswith("boot/vmlinuz-"))
-        ((name, node),) = boot.items()
-        release = name.removeprefix("boot/vmlinuz-")
+        release, image = kernel_file(packages)
 
         def tree() -> Tree:
             with tempfile.TemporaryDirectory(prefix="bootmenu-kernel-") as temporary:
@@ -200,7 +195,7 @@ class _Build:
                 )
                 return modules.module_tree(Path(temporary, prefix, release))
 
-        return node.data, self._pack("modules", packages.key, tree), release
+        return image, self._pack("modules", packages.key, tree), release
 
     def _own_kernel(self, kernel: Path, folder: Path) -> tuple[bytes, Part, str]:
         folder = modules.release_folder(folder)
@@ -213,9 +208,9 @@ class _Build:
         tree = Tree()
         for path, node in Tree.of_folder(PACKAGE).items():
             if python.is_of_use(f"bootmenu/{path}") and "__pycache__" not in path:
-                tree[f"{python.SITE}/bootmenu/{path}"] = node
+                tree[f"{SITE}/bootmenu/{path}"] = node
         for path, node in Tree.of_folder(folder("themes")).items():
-            tree[f"{python.SITE}/bootmenu/data/themes/{path}"] = node
+            tree[f"{SITE}/bootmenu/data/themes/{path}"] = node
         tree["usr/bin/bootmenu"] = Node.file(COMMAND.encode(), 0o755)
         tree.update(Tree.of_folder(folder("rootfs-overlay")))
         return self._pack("bootmenu", _digest(tree), lambda: self._compile(tree))

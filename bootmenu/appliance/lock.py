@@ -11,7 +11,6 @@ from importlib.metadata import requires
 from pathlib import Path
 
 from bootmenu.appliance.python import LOCK, download
-from bootmenu.model import Arch
 
 HEADER = """\
 # The Python packages of the appliance's image, for Debian's Python.
@@ -20,21 +19,20 @@ HEADER = """\
 
 
 def write_lock() -> None:
-    """Resolve the dependencies for every architecture that images are built for."""
-    wanted = [line for line in requires("bootmenu") or () if "extra ==" not in line]
-    hashes: dict[str, set[str]] = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        for arch in (Arch.ARM64,):
-            for wheel in download(arch, Path(temporary, arch), [*wanted]):
-                name, version = wheel.name.split("-")[:2]
-                digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-                hashes.setdefault(f"{name.replace('_', '-').lower()}=={version}", set()).add(digest)
+    """Resolve the dependencies; cffi's backend is a package of Debian's."""
+    wanted: list[str | Path] = [
+        line
+        for line in requires("bootmenu") or ()
+        if "extra ==" not in line and not line.startswith("cffi")
+    ]
     lines = []
-    for requirement, digests in sorted(hashes.items()):
-        lines.append(
-            " \\\n".join([requirement, *(f"    --hash=sha256:{d}" for d in sorted(digests))])
-        )
-    LOCK.write_text(HEADER + "\n".join(lines) + "\n")
+    with tempfile.TemporaryDirectory() as temporary:
+        for wheel in download(Path(temporary), wanted):
+            name, version = wheel.name.split("-")[:2]
+            name = name.replace("_", "-").lower()
+            digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+            lines.append(f"{name}=={version} \\\n    --hash=sha256:{digest}")
+    LOCK.write_text(HEADER + "\n".join(sorted(lines)) + "\n")
 
 
 if __name__ == "__main__":

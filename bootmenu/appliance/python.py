@@ -1,7 +1,9 @@
 """The Python of the appliance: this project and what it depends on, as byte code.
 
 Dependencies are the wheels that ``requirements-image.lock`` names with their hashes;
-``python -m bootmenu.appliance.lock`` writes that file anew. Byte code belongs to one
+``python -m bootmenu.appliance.lock`` writes that file anew. They are the same for every
+architecture: of cffi, which is not only Python, the image has Debian's backend, and the modules
+that cffi generated need no more than that. Byte code belongs to one
 version of Python, and the build machine may have another: Debian's Python for the build
 machine's architecture compiles, started through its own loader, so that nothing needs to
 be installed.
@@ -18,26 +20,19 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bootmenu.appliance.debian import PYTHON, TRIPLETS, fetch
+from bootmenu.appliance.debian import PYTHON, SITE, TRIPLETS, fetch
 from bootmenu.appliance.tools import run
 from bootmenu.appliance.tree import Node, Tree
 from bootmenu.errors import BuildError
 from bootmenu.model import Arch
 
 LOCK = Path(__file__).with_name("requirements-image.lock")
-SITE = "usr/lib/python3/dist-packages"
-PLATFORMS = {
-    Arch.ARM64: "manylinux2014_aarch64",
-    Arch.X86_64: "manylinux2014_x86_64",
-    Arch.RISCV64: "manylinux_2_39_riscv64",
-}
 
 LEXERS = ("__init__", "_mapping", "python", "special")
 """Of Pygments' lexers only what a traceback needs: Textual's crash handler prints one."""
 
 UNUSED = (
     "bootmenu/appliance/",
-    "cffi/_cffi_include.h",
     "pygments/formatters/",
     "pygments/styles/",
     "textual/demo/",
@@ -90,23 +85,23 @@ def pip(arguments: list[str | Path]) -> None:
         )
 
 
-def download(arch: Arch, folder: Path, arguments: list[str | Path]) -> list[Path]:
-    """Download wheels for *arch* into *folder* and return them, sorted."""
+def download(folder: Path, arguments: list[str | Path]) -> list[Path]:
+    """Download wheels that run on any machine into *folder* and return them, sorted."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = ["--only-binary=:all:", "--python-version", PYTHON, "--platform", PLATFORMS[arch]]
+    target = ["--only-binary=:all:", "--python-version", PYTHON, "--platform", "any"]
     pip(["download", "--quiet", "--dest", folder, *target, *arguments])
     return sorted(folder.glob("*.whl"))
 
 
-def wheels(arch: Arch, cache: Path, key: str, report: Callable[[str], None]) -> list[Path]:
-    """The locked wheels for *arch*, downloaded into *cache* once; *key* names the lock."""
-    folder = cache / "wheels" / f"{arch}-{key[:12]}"
+def wheels(cache: Path, key: str, report: Callable[[str], None]) -> list[Path]:
+    """The locked wheels, downloaded into *cache* once; *key* names the lock."""
+    folder = cache / "wheels" / key[:12]
     if not folder.is_dir():
         report(f"fetching the Python packages of {LOCK.name}")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
             unfinished = Path(temporary, "wheels")
-            download(arch, unfinished, ["--no-deps", "--require-hashes", "-r", str(LOCK)])
+            download(unfinished, ["--no-deps", "--require-hashes", "-r", str(LOCK)])
             unfinished.rename(folder)
     return sorted(folder.glob("*.whl"))
 

@@ -7,12 +7,13 @@ import posixpath
 import stat
 from collections.abc import Callable
 
-from bootmenu.appliance.debian import PYTHON
+from bootmenu.appliance.debian import PYTHON, SITE
 from bootmenu.appliance.tree import Node, Tree
 from bootmenu.errors import BuildError
 
 PACKAGES = (
     f"python{PYTHON}",
+    "python3-cffi-backend",
     "udev",
     "kmod",
     "busybox-static",
@@ -160,10 +161,12 @@ def is_of_use(path: str) -> bool:
     """Whether the file at *path* of Debian's packages may be needed at all."""
     if path.startswith(STDLIB):
         return _is_imported(path.removeprefix(STDLIB))
+    if path.startswith(SITE):
+        return path.startswith(f"{SITE}/_cffi_backend.")
     if path.startswith("usr/lib/udev/rules.d/"):
         return posixpath.basename(path) in RULES
     if ".so" in posixpath.basename(path) and path.count("/") <= 4:
-        return path.startswith("usr/lib/")
+        return path.startswith(("usr/lib/", "usr/lib64/"))
     return path in PROGRAMS
 
 
@@ -184,12 +187,14 @@ def debian_tree(files: Tree, *, triplet: str) -> Tree:
         raise BuildError(f"not in Debian's packages: {', '.join(missing)}")
     add_libraries(tree, files, triplet=triplet, names=LIBRARIES)
     tree.update({path: Node.link(target) for path, target in LINKS.items()})
+    if any(path.startswith("usr/lib64/") for path in tree):
+        tree["lib64"] = Node.link("usr/lib64")
     tree.update({path: Node.folder(permissions) for path, permissions in FOLDERS.items()})
     return tree
 
 
 def _is_library(path: str) -> bool:
-    return ".so" in posixpath.basename(path) and not path.startswith(STDLIB)
+    return ".so" in posixpath.basename(path) and not path.startswith((STDLIB, SITE))
 
 
 def add_libraries(tree: Tree, files: Tree, *, triplet: str, names: tuple[str, ...] = ()) -> None:
@@ -200,6 +205,7 @@ def add_libraries(tree: Tree, files: Tree, *, triplet: str, names: tuple[str, ..
     places: tuple[Callable[[str], str], ...] = (
         lambda name: f"usr/lib/{triplet}/{name}",
         lambda name: f"usr/lib/{name}",
+        lambda name: f"usr/lib64/{name}",  # the loader of x86_64
         lambda name: f"usr/lib/{triplet}/systemd/{name}",
     )
     seen: set[str] = set()

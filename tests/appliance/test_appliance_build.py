@@ -31,11 +31,6 @@ def test_failed_command_is_reported_with_its_own_words() -> None:
         tools.run(["mke2fs", "-n", "/nonexistent/image"])
 
 
-def test_architecture_without_an_image_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="riscv64"):
-        build(Arch.RISCV64, tmp_path)
-
-
 def test_own_kernel_without_its_modules_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildError) as caught:
         build(Arch.ARM64, tmp_path, kernel=tmp_path / "Image")
@@ -76,9 +71,9 @@ def test_every_locked_package_has_a_hash_and_no_registry_is_named() -> None:
     lines = [line for line in python.LOCK.read_text().splitlines() if not line.startswith("#")]
     text = "\n".join(lines)
     requirements = re.findall(r"^(\S+)==(\S+) \\$", text, re.MULTILINE)
-    assert {"textual", "cffi", "pyudev", "fdt", "asyncvarlink"} <= {
-        name for name, _ in requirements
-    }
+    names = {name for name, _ in requirements}
+    assert {"textual", "pyudev", "fdt", "asyncvarlink", "pyelftools"} <= names
+    assert "cffi" not in names  # whose wheels are not made for every architecture
     assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", text)) >= len(requirements)
     assert "://" not in python.LOCK.read_text()
 

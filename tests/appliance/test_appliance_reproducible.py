@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bootmenu.appliance import BuildResult, build
+from bootmenu.appliance.debian import SITE
 from bootmenu.appliance.image import default_cache
-from bootmenu.appliance.python import SITE
 from bootmenu.model import Arch
 
 pytestmark = pytest.mark.vm
