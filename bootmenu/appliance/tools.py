@@ -20,6 +20,8 @@ PACKAGES = {
     "sfdisk": "fdisk",
     "mcopy": "mtools",
     "qemu-system-aarch64": "qemu-system-arm",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-system-riscv64": "qemu-system-misc",
 }
 """The Debian package that brings each program."""
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootmenu.appliance.image import build, default_cache
+from bootmenu.appliance.machines import FACTS
 from bootmenu.appliance.samples import SampleDisks
 from bootmenu.appliance.tools import find, require
 from bootmenu.errors import BuildError
 from bootmenu.model import Arch
 
-FIRMWARE = Path("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
-"""UEFI for the virtual machine, of Debian's qemu-efi-aarch64."""
 HOTPLUG_PORT = "free-port"
 """The id of the PCI port that takes devices while the machine runs."""
 QUIET = "quiet"
@@ -23,31 +22,35 @@ QUIET = "quiet"
 
 @dataclass(frozen=True, slots=True)
 class VirtualMachine:
-    """An arm64 machine with its serial line on standard input and output.
+    """A machine of *arch* with its serial line on standard input and output.
 
     *memory* is in MiB; *drives* are raw images, to which nothing is ever written.
     """
 
     kernel: Path
     initramfs: Path
+    arch: Arch = Arch.ARM64
     drives: tuple[Path, ...] = ()
     append: str = QUIET
     memory: int = 1024
-    cpu: str = "cortex-a57"
+    cpu: str = ""  # else the architecture's usual one
     cpus: int = 2
-    firmware: Path | None = None
+    uefi: bool = False
+    options: tuple[str, ...] = ()  # of QEMU, besides: other memory, other devices
     display: bool = False  # a graphics card and a USB keyboard
     control: Path | None = None  # Unix socket of QMP, which QEMU listens on
     escape: bool = True  # Ctrl-A x ends it; otherwise every byte goes to the machine
 
     def command(self) -> list[str]:
         """The command line of QEMU. Raises BuildError when it is not installed."""
-        require(["qemu-system-aarch64"])
-        command = [find("qemu-system-aarch64") or "", "-nodefaults", "-no-user-config"]
-        command += ["-machine", "virt", "-accel", "tcg,thread=multi", "-cpu", self.cpu]
-        command += ["-smp", str(self.cpus), "-m", str(self.memory)]
+        facts = FACTS[self.arch]
+        require([facts.program])
+        command = [find(facts.program) or "", "-nodefaults", "-no-user-config"]
+        command += ["-machine", facts.machine, "-accel", "tcg,thread=multi"]
+        command += ["-cpu", self.cpu or facts.cpu, "-smp", str(self.cpus), "-m", str(self.memory)]
+        command += facts.uefi if self.uefi else ()
         command += ["-kernel", str(self.kernel), "-initrd", str(self.initramfs)]
-        command += ["-append", self.append]
+        command += ["-append", f"{facts.cmdline} {self.append}".strip()]
         for number, drive in enumerate(self.drives):
             command += [
                 "-drive",
@@ -56,8 +59,6 @@ class VirtualMachine:
                 f"virtio-blk-pci,drive=disk{number}",
             ]
         command += ["-device", f"pcie-root-port,id={HOTPLUG_PORT},chassis=1"]
-        if self.firmware is not None:
-            command += ["-bios", str(self.firmware)]
         if self.display:
             command += ["-device", "virtio-gpu-pci", "-device", "qemu-xhci"]
             command += ["-device", "usb-kbd"]
@@ -67,7 +68,7 @@ class VirtualMachine:
         command += ["-chardev", f"stdio,id=serial,signal=off,{mux}", "-serial", "chardev:serial"]
         if self.escape:
             command += ["-mon", "chardev=serial,mode=readline"]
-        return [*command, "-display", "none"]
+        return [*command, "-display", "none", *self.options]
 
 
 def demo(
@@ -80,13 +81,12 @@ def demo(
 
     Raises :class:`BuildError` when something cannot be built or QEMU is not there.
     """
-    if arch is not Arch.ARM64:
-        raise BuildError(f"there is no demo of {arch} yet", hint="bootmenu demo --arch arm64")
-    require(["qemu-system-aarch64"])
+    require([FACTS[arch].program])
     cache = cache or default_cache()
     image = build(arch, cache / "demo" / arch, cache=cache, report=report)
-    disks = SampleDisks(cache, report)
-    machine = VirtualMachine(image.kernel, image.initramfs, drives=(disks.debian, disks.esp))
+    disks = SampleDisks(cache, report, arch)
+    drives = (disks.debian, disks.esp)
+    machine = VirtualMachine(image.kernel, image.initramfs, arch, drives=drives)
     report("starting the virtual machine; Ctrl-A x ends it, wherever it is")
     command = machine.command()
     try:

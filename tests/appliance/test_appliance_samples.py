@@ -52,13 +52,13 @@ def test_vfat_disk_holds_its_files_and_identity(tmp_path: Path) -> None:
 
 
 def test_grub_cfg_leaves_no_placeholder() -> None:
-    text = grub_cfg("6.12.1-arm64")
+    text = grub_cfg("6.12.1-arm64", "ttyAMA0")
     assert "@" not in text
     assert "linux\t/boot/vmlinuz-6.12.1-arm64 root=UUID=7f1c7b5e-" in text
 
 
 def test_grub_accepts_the_sample_grub_cfg(tmp_path: Path) -> None:
-    (tmp_path / "grub.cfg").write_text(grub_cfg("6.12.1-arm64"))
+    (tmp_path / "grub.cfg").write_text(grub_cfg("6.12.1-arm64", "ttyAMA0"))
     tool("grub-script-check", tmp_path / "grub.cfg")
 
 

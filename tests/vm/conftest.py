@@ -1,9 +1,10 @@
-"""The image and the sample disks, built once, and machines that end with their test."""
+"""Images and sample disks, built once, and machines that end with their test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,30 @@ from bootmenu.appliance.vm import QUIET, VirtualMachine
 from bootmenu.model import Arch
 
 
-@pytest.fixture(scope="session")
-def image() -> BuildResult:
+@cache
+def image(arch: Arch) -> BuildResult:
     """The appliance's image, of the code as it stands."""
-    cache = default_cache()
-    return build(Arch.ARM64, cache / "tests" / "arm64", cache=cache, report=print)
+    folder = default_cache()
+    return build(arch, folder / "tests" / arch, cache=folder, report=print)
 
 
 @pytest.fixture(scope="session")
 def disks() -> SampleDisks:
-    """The sample disks."""
+    """The sample disks of arm64."""
     return SampleDisks(default_cache(), print)
 
 
 @pytest.fixture
-def start_vm(image: BuildResult) -> Iterator[StartVm]:
+def start_vm() -> Iterator[StartVm]:
     """Start the image with drives and any field of VirtualMachine: start_vm(disk, memory=384)."""
     with ExitStack() as machines:
 
-        def start(*drives: Path, append: str = "", **options: Any) -> Vm:
+        def start(*drives: Path, append: str = "", arch: Arch = Arch.ARM64, **options: Any) -> Vm:
+            built = image(arch)
             machine = VirtualMachine(
-                image.kernel,
-                image.initramfs,
+                built.kernel,
+                built.initramfs,
+                arch,
                 drives=drives,
                 append=f"{QUIET} {append}".strip(),
                 **options,

@@ -7,13 +7,12 @@ from vm_machine import BOOT_SECONDS, StartVm
 from vm_steps import booted, run
 
 from bootmenu.appliance.samples import SampleDisks
-from bootmenu.appliance.vm import FIRMWARE
 
 pytestmark = pytest.mark.vm
 
 
 def test_default_entry_boots_by_countdown(start_vm: StartVm, disks: SampleDisks) -> None:
-    vm = start_vm(disks.debian, disks.esp, firmware=FIRMWARE)
+    vm = start_vm(disks.debian, disks.esp, uefi=True)
     vm.screen.wait_for("any key stops it", BOOT_SECONDS)
     vm.screen.wait_for("Starting Debian GNU/Linux", BOOT_SECONDS)
     release, cmdline = booted(vm)

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bootmenu.appliance.debian import Packages, fetch
+from bootmenu.appliance.debian import NAMES, Packages, fetch
 from bootmenu.appliance.disk import Disk, Filesystem, write_disk
-from bootmenu.appliance.image import debian_kernel
+from bootmenu.appliance.image import debian_kernel, kernel_file
+from bootmenu.appliance.machines import FACTS
 from bootmenu.appliance.tools import require
 from bootmenu.appliance.tree import Node, Tree
 from bootmenu.model import Arch
@@ -69,6 +70,7 @@ class SampleDisks:
 
     cache: Path
     report: Callable[[str], None] = lambda _: None
+    arch: Arch = Arch.ARM64
 
     @property
     def release(self) -> str:
@@ -80,10 +82,17 @@ class SampleDisks:
         """Debian's kernel, as it lies on the disk "debian"."""
         return self._kernel[1]
 
+    @property
+    def console(self) -> str:
+        """The serial line of the machines that they are for."""
+        return FACTS[self.arch].console
+
     @cached_property
     def debian(self) -> Path:
         """The disk with a grub.cfg."""
-        return self._disk(DEBIAN, lambda: self._system("debian", grub_cfg(self.release)))
+        return self._disk(
+            DEBIAN, lambda: self._system("debian", grub_cfg(self.release, self.console))
+        )
 
     @cached_property
     def esp(self) -> Path:
@@ -98,11 +107,12 @@ class SampleDisks:
                 }
             )
             for name, title, options in (
-                ("debian-1", "Debian from the ESP", "console=ttyAMA0 quiet"),
-                ("debian-1-verbose", "Debian from the ESP, verbose", "console=ttyAMA0"),
-                ("debian-1-one-cpu", "Debian from the ESP, one CPU", "console=ttyAMA0 nr_cpus=1"),
+                ("debian-1", "Debian from the ESP", " quiet"),
+                ("debian-1-verbose", "Debian from the ESP, verbose", ""),
+                ("debian-1-one-cpu", "Debian from the ESP, one CPU", " nr_cpus=1"),
             ):
-                entry = bls_entry(title, "/Image.gz", "/initrd.img", options, self.release)
+                cmdline = f"console={self.console}{options}"
+                entry = bls_entry(title, "/Image.gz", "/initrd.img", cmdline, self.release)
                 tree[f"loader/entries/{name}.conf"] = _text(entry)
             return tree
 
@@ -115,9 +125,8 @@ class SampleDisks:
         def files() -> Tree:
             tree = self._system("stick", None)
             kernel, initrd = f"/boot/vmlinuz-{self.release}", f"/boot/initrd.img-{self.release}"
-            entry = bls_entry(
-                "Debian on the stick", kernel, initrd, "console=ttyAMA0", self.release
-            )
+            cmdline = f"console={self.console}"
+            entry = bls_entry("Debian on the stick", kernel, initrd, cmdline, self.release)
             tree["loader/entries/stick.conf"] = _text(entry)
             return tree
 
@@ -130,13 +139,14 @@ class SampleDisks:
         def files() -> Tree:
             kernels = {
                 "truncated": self.kernel[: len(self.kernel) // 3],
-                "x86": _kernel_of(self._fetch("amd64", "linux-image-cloud-amd64"))[1],
-                "16k": _kernel_of(self._fetch("arm64", "linux-image-arm64-16k"))[1],
+                "x86": kernel_file(self._fetch("amd64", "linux-image-cloud-amd64"))[1],
+                "16k": kernel_file(self._fetch("arm64", "linux-image-arm64-16k"))[1],
             }
             tree = Tree({"initrd.img": Node.file(self.initrd("broken"))})
             for name, title in BROKEN_TITLES.items():
                 tree[f"vmlinuz-{name}"] = Node.file(kernels[name])
-                entry = bls_entry(title, f"/vmlinuz-{name}", "/initrd.img", "console=ttyAMA0")
+                cmdline = f"console={self.console}"
+                entry = bls_entry(title, f"/vmlinuz-{name}", "/initrd.img", cmdline)
                 tree[f"loader/entries/{name}.conf"] = _text(entry)
             return tree
 
@@ -171,15 +181,15 @@ class SampleDisks:
 
     @cached_property
     def _linux(self) -> Packages:
-        return debian_kernel(Arch.ARM64, self.cache, self.report)
+        return debian_kernel(self.arch, self.cache, self.report)
 
     @cached_property
     def _kernel(self) -> tuple[str, bytes]:
-        return _kernel_of(self._linux)
+        return kernel_file(self._linux)
 
     @cached_property
     def _busybox(self) -> bytes:
-        packages = self._fetch("arm64", "busybox-static")
+        packages = self._fetch(NAMES[self.arch], "busybox-static")
         return Tree.of_tar(packages.archive, lambda path: path == "usr/bin/busybox")[
             "usr/bin/busybox"
         ].data
@@ -200,10 +210,15 @@ class SampleDisks:
         return image
 
 
-def grub_cfg(release: str) -> str:
+def grub_cfg(release: str, console: str) -> str:
     """A grub.cfg of the form that Debian's grub-mkconfig writes, for the disk "debian"."""
     text = (HERE / "grub.cfg").read_text()
-    values = {"@UUID@": DEBIAN.uuid, "@RELEASE@": release, "@OTHER@": STICK.uuid}
+    values = {
+        "@UUID@": DEBIAN.uuid,
+        "@RELEASE@": release,
+        "@OTHER@": STICK.uuid,
+        "@CONSOLE@": console,
+    }
     for placeholder, value in values.items():
         text = text.replace(placeholder, value)
     return text
@@ -214,13 +229,6 @@ def bls_entry(title: str, kernel: str, initrd: str, options: str, version: str =
     lines = [f"title {title}", f"version {version}"] if version else [f"title {title}"]
     lines += [f"linux {kernel}", f"initrd {initrd}", f"options {options}"]
     return "\n".join(lines) + "\n"
-
-
-def _kernel_of(packages: Packages) -> tuple[str, bytes]:
-    """The release and the file of the only kernel in *packages*."""
-    files = Tree.of_tar(packages.archive, lambda path: path.startswith("boot/vmlinuz-"))
-    ((path, node),) = files.items()
-    return path.removeprefix("boot/vmlinuz-"), node.data
 
 
 def _text(text: str) -> Node:

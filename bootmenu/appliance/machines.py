@@ -1,0 +1,48 @@
+"""The virtual machine of each architecture, in QEMU's words, and what it calls its own parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bootmenu.model import Arch
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFacts:
+    """What differs from one architecture to the next."""
+
+    program: str  # of QEMU
+    machine: str
+    cpu: str
+    console: str  # the serial line, as Linux names it
+    cmdline: str = ""  # what a kernel must be told to find that line by itself
+    uefi: tuple[str, ...] = ()  # options of QEMU for UEFI, of the architecture's Debian package
+
+
+FACTS = {
+    Arch.ARM64: MachineFacts(
+        program="qemu-system-aarch64",
+        machine="virt",
+        cpu="cortex-a57",
+        console="ttyAMA0",
+        uefi=("-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"),
+    ),
+    Arch.X86_64: MachineFacts(
+        program="qemu-system-x86_64",
+        machine="q35",
+        cpu="qemu64",
+        console="ttyS0",
+        cmdline="console=ttyS0",
+        # Variables are written, but to a snapshot that goes with the machine.
+        uefi=(
+            "-drive",
+            "if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
+            "-drive",
+            "if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd",
+        ),
+    ),
+    Arch.RISCV64: MachineFacts(
+        program="qemu-system-riscv64", machine="virt", cpu="rv64", console="ttyS0"
+    ),
+}
+"""BIOS is the firmware of an x86_64 machine, OpenSBI that of riscv64, arm64 has none."""
