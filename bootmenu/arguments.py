@@ -99,12 +99,20 @@ def _add_starting(command: Command) -> None:
         "--kernel Image --initrd initrd.img --append console=ttyAMA0 --machine board.json",
     )
     _request(plan)
+    _panic(plan, "as a crash kernel, which starts when the running one crashes")
     _json(plan)
     plan.add_argument(
         "--machine", metavar="FILE", default="", help="plan for the machine captured in FILE"
     )
-    load = command("load", "load a kernel, to be started later", "Debian", "Debian --json")
+    load = command(
+        "load",
+        "load a kernel, to be started later",
+        "Debian",
+        "Debian --json",
+        "--panic Debian --append 'console=ttyS0 nr_cpus=1 reset_devices'",
+    )
     _request(load)
+    _panic(load, "as a crash kernel, which starts when the running one crashes")
     _json(load)
     _request(
         command(
@@ -114,7 +122,8 @@ def _add_starting(command: Command) -> None:
             "--kernel vda1:/boot/Image --initrd vda1:/boot/initrd.img --append 'root=/dev/vda1 ro'",
         )
     )
-    command("unload", "forget the kernel that was loaded", "")
+    unload = command("unload", "forget the kernel that was loaded", "")
+    _panic(unload, "the crash kernel instead")
 
 
 def _add_serving(command: Command) -> None:
@@ -148,6 +157,10 @@ def _add_building(command: Command) -> None:
 
 def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _panic(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--panic", action="store_true", help=text)
 
 
 def _arch(parser: argparse.ArgumentParser, default: Arch | None = None) -> None:

@@ -166,16 +166,17 @@ def _doctor(_: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> int:
     with _requested(options) as (daemon, request):
-        _print(daemon.call("Plan", request=request, json=options.json))
+        report = daemon.call("Plan", request=request, json=options.json, panic=options.panic)
+        _print(report)
     return 0
 
 
 def _load(options: argparse.Namespace) -> int:
     with _requested(options) as (daemon, request):
-        for warning in daemon.call("Load", request=request):
+        for warning in daemon.call("Load", request=request, panic=options.panic):
             print(f"bootmenu: warning: {warning}", file=sys.stderr)
         if options.json:
-            _print(daemon.call("Loaded"))
+            _print(daemon.call("Loaded", panic=options.panic))
     return 0
 
 
@@ -185,11 +186,11 @@ def _boot(options: argparse.Namespace) -> int:
     return 0
 
 
-def _unload(_: argparse.Namespace) -> int:
+def _unload(options: argparse.Namespace) -> int:
     from bootmenu.daemon.client import open_daemon
 
     with open_daemon() as daemon:
-        daemon.call("Unload")
+        daemon.call("Unload", panic=options.panic)
     return 0
 
 

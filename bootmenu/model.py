@@ -360,6 +360,7 @@ class KexecLimits:
     supported: bool = True  # CONFIG_KEXEC: /sys/kernel/kexec_loaded is there
     load_disabled: bool = False  # kernel.kexec_load_disabled
     load_limit: int | None = None  # kernel.kexec_load_limit_reboot, None for no limit
+    load_limit_panic: int | None = None  # kernel.kexec_load_limit_panic, the same for crash kernels
     lockdown: str = "none"  # none, integrity, confidentiality
     privileged: bool = True  # CAP_SYS_BOOT
     initial_pid_namespace: bool = True
@@ -411,6 +412,33 @@ class Pc:
 
 
 @dataclass(frozen=True, slots=True)
+class DumpNote:
+    """*size* bytes at the physical *address*: where the kernel writes a note when it crashes."""
+
+    address: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class KernelText:
+    """The running kernel's own *size* bytes: from *start* on, which it calls *virtual*."""
+
+    start: int
+    size: int
+    virtual: int  # 0 where it was blanked
+
+
+@dataclass(frozen=True, slots=True)
+class CrashFacts:
+    """What a crash kernel is told of the running one, so that its memory can be dumped."""
+
+    cpus: tuple[DumpNote, ...] = ()  # the registers of each possible processor
+    vmcoreinfo: DumpNote | None = None  # what tools must know of this very kernel
+    linear: int = 0  # added to a physical address it gives the virtual one, 0 if not known
+    text: KernelText | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """The facts of the machine that we run on; a plan depends on nothing else."""
 
@@ -428,6 +456,7 @@ class Machine:
     consoles: tuple[str, ...] = ()
     kexec: KexecLimits = field(default_factory=KexecLimits)
     pc: Pc | None = None  # on x86 only
+    crash: CrashFacts = field(default_factory=CrashFacts)
 
 
 # --- the load --------------------------------------------------------------------------
@@ -485,7 +514,7 @@ def size_of(source: Source) -> int:
 class Segment:
     """*source*, placed at the physical address *mem* and zero-filled up to *memsz* bytes."""
 
-    name: str  # kernel, initrd, dtb, boot_params, trampoline
+    name: str  # kernel, initrd, dtb, boot_params, elfcorehdr, trampoline
     source: Source
     mem: int
     memsz: int
@@ -531,6 +560,7 @@ class LoadPlan:
     cmdline: str
     kernel: str  # what the kernel image is, in words
     tree: bytes = b""  # the device tree that is handed over, flattened
+    panic: bool = False  # whether it waits, as a crash kernel, for the running one to crash
     findings: tuple[Finding, ...] = ()
 
     def with_findings(self, findings: tuple[Finding, ...]) -> LoadPlan:

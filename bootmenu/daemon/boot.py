@@ -113,8 +113,10 @@ async def plan(
     request: BootRequest,
     volumes: Sequence[Volume],
     machine: Callable[[], Machine],
+    *,
+    panic: bool = False,
 ) -> LoadPlan:
-    """The plan of *request*. Raises BootmenuError."""
+    """The plan of *request*, with *panic* as a crash kernel. Raises BootmenuError."""
 
     def prepare() -> LoadPlan:
         from bootmenu import loader
@@ -132,6 +134,7 @@ async def plan(
             edits=request.edits,
             machine=machine(),
             configuration=configuration_of(request),
+            panic=panic,
         )
 
     return await in_thread(prepare)
@@ -159,14 +162,14 @@ async def load(plan: LoadPlan, progress: Progress) -> LoadPlan:
     return await in_thread(hand_over_segments)
 
 
-async def unload() -> None:
-    """Forget what is loaded. Raises BootmenuError."""
+async def unload(*, panic: bool = False) -> None:
+    """Forget what is loaded, with *panic* the crash kernel. Raises BootmenuError."""
 
     def forget() -> None:
         from bootmenu import kexec
 
-        if kexec.loaded():
-            kexec.unload()
+        if kexec.loaded(panic=panic):
+            kexec.unload(panic=panic)
 
     await in_thread(forget)
 

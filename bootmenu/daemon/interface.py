@@ -185,14 +185,14 @@ class BootService(Protocol):
     async def differences(self, request: Request) -> list[str]:
         """What *request* changes of its entry."""
 
-    async def plan(self, request: Request, *, json: bool = False) -> str:
-        """The plan of *request*, as text or JSON."""
+    async def plan(self, request: Request, *, json: bool = False, panic: bool = False) -> str:
+        """The plan of *request*, as text or JSON; with *panic* as a crash kernel."""
 
-    async def load(self, request: Request) -> list[str]:
-        """Load *request*; its warnings."""
+    async def load(self, request: Request, *, panic: bool = False) -> list[str]:
+        """Load *request*, with *panic* as a crash kernel; its warnings."""
 
-    async def loaded(self) -> str:
-        """The plan of what was loaded, as JSON."""
+    async def loaded(self, *, panic: bool = False) -> str:
+        """The plan of what was loaded, as JSON; with *panic* that of the crash kernel."""
 
     async def boot(self, request: Request) -> None:
         """Load and start *request*."""
@@ -200,8 +200,8 @@ class BootService(Protocol):
     async def start(self) -> None:
         """Start what was loaded."""
 
-    async def unload(self) -> None:
-        """Forget what was loaded."""
+    async def unload(self, *, panic: bool = False) -> None:
+        """Forget what was loaded, with *panic* the crash kernel."""
 
     async def rescan(self) -> None:
         """Look at every device again."""
@@ -277,22 +277,25 @@ class BootInterface(VarlinkInterface, name=INTERFACE):
             return await self._service.differences(request)
 
     @varlinkmethod(return_parameter="report")
-    async def Plan(self, *, request: Request, json: bool = False) -> str:
+    async def Plan(self, *, request: Request, json: bool = False, panic: bool = False) -> str:
         """Explain segments, memory map and findings, as bootmenu plan prints them."""
         with _failures():
-            return await self._service.plan(request, json=bool(json))
+            return await self._service.plan(request, json=bool(json), panic=bool(panic))
 
     @varlinkmethod(return_parameter="warnings")
-    async def Load(self, *, request: Request) -> list[str]:
-        """Load the request; the progress is in the state. Returns its warnings."""
+    async def Load(self, *, request: Request, panic: bool = False) -> list[str]:
+        """Load the request, to be started later, or by a crash; the progress is in the state.
+
+        Returns its warnings.
+        """
         with _failures():
-            return await self._service.load(request)
+            return await self._service.load(request, panic=bool(panic))
 
     @varlinkmethod(return_parameter="report")
-    async def Loaded(self) -> str:
+    async def Loaded(self, *, panic: bool = False) -> str:
         """Show the plan of what was loaded, as bootmenu load --json prints it."""
         with _failures():
-            return await self._service.loaded()
+            return await self._service.loaded(panic=bool(panic))
 
     @varlinkmethod
     async def Boot(self, *, request: Request) -> None:
@@ -307,10 +310,10 @@ class BootInterface(VarlinkInterface, name=INTERFACE):
             await self._service.start()
 
     @varlinkmethod
-    async def Unload(self) -> None:
-        """Forget what was loaded."""
+    async def Unload(self, *, panic: bool = False) -> None:
+        """Forget what was loaded, or the crash kernel."""
         with _failures():
-            await self._service.unload()
+            await self._service.unload(panic=bool(panic))
 
     @varlinkmethod
     async def Rescan(self) -> None:

@@ -46,22 +46,31 @@ async def entry(daemon: BootDaemon, name: str, *, json: bool) -> str:
     return render_entry(find(list(daemon.inventory.entries.values()), name), json)
 
 
-async def plan(daemon: BootDaemon, request: wire.Request, *, local: bool, json: bool) -> str:
-    """The plan of *request*, as text or JSON. Raises BootmenuError."""
-    made = await daemon.plan(request, local=local)
+async def plan(
+    daemon: BootDaemon, request: wire.Request, *, local: bool, json: bool, panic: bool = False
+) -> str:
+    """The plan of *request*, as text or JSON; with *panic* as a crash kernel.
+
+    Raises BootmenuError.
+    """
+    made = await daemon.plan(request, local=local, panic=panic)
     report = await in_thread(lambda: render(made, daemon.machine(), json=json))
     writes = daemon.request(request, local=local).writes
-    if json or not writes:
+    if json or panic or not writes:
         return report
     changes = "".join(f"\n  {shown(str(change))}" for change in writes)
     return f"{report}\n\nwritten to a disk when it is started{changes}"
 
 
-def loaded(daemon: BootDaemon) -> str:
-    """The plan of what was loaded, as JSON. Raises UsageError when nothing was."""
-    if not daemon.loaded_plan:
+def loaded(daemon: BootDaemon, *, panic: bool = False) -> str:
+    """The plan of what was loaded, as JSON; with *panic* that of the crash kernel.
+
+    Raises UsageError when nothing was.
+    """
+    said = daemon.crash_plan if panic else daemon.loaded_plan
+    if not said:
         raise UsageError("nothing was loaded by this bootmenud", hint="load an entry first")
-    return daemon.loaded_plan
+    return said
 
 
 def warnings(made: LoadPlan) -> list[str]:

@@ -93,6 +93,7 @@ class BootDaemon:
         self._loaded = ""  # the title of what is loaded
         self._writes: tuple[Save | Rename, ...] = ()  # what starting that has to write
         self.loaded_plan = ""
+        self.crash_plan = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- life ---
@@ -303,20 +304,23 @@ class BootDaemon:
             )
         return asked
 
-    async def plan(self, request: wire.Request, *, local: bool) -> LoadPlan:
-        """The plan of *request*. Raises BootmenuError."""
+    async def plan(self, request: wire.Request, *, local: bool, panic: bool = False) -> LoadPlan:
+        """The plan of *request*, with *panic* as a crash kernel. Raises BootmenuError."""
         asked = self.request(request, local=local)
-        return await boot.plan(asked, self.inventory.volumes, self.machine)
+        return await boot.plan(asked, self.inventory.volumes, self.machine, panic=panic)
 
-    async def load(self, request: wire.Request, *, local: bool) -> LoadPlan:
-        """Load *request*. Raises BootmenuError, and nothing is loaded then."""
+    async def load(self, request: wire.Request, *, local: bool, panic: bool = False) -> LoadPlan:
+        """Load *request*, with *panic* as a crash kernel.
+
+        Raises BootmenuError, and nothing is loaded then.
+        """
         asked = self.request(request, local=local)
         activity = self._begin(asked.title)
         try:
-            plan = await self._load(asked, activity, leaving=False)
+            plan = await self._load(asked, activity, leaving=False, panic=panic)
         finally:
             self._end()
-        self._message = f"Loaded: {asked.title}"
+        self._message = f"Loaded{' for a crash' if panic else ''}: {asked.title}"
         return plan
 
     async def boot(self, request: wire.Request, *, local: bool) -> None:
@@ -352,9 +356,12 @@ class BootDaemon:
         finally:
             self._end()
 
-    async def unload(self) -> None:
-        """Forget what was loaded. Raises BootmenuError."""
-        await boot.unload()
+    async def unload(self, *, panic: bool = False) -> None:
+        """Forget what was loaded, with *panic* the crash kernel. Raises BootmenuError."""
+        await boot.unload(panic=panic)
+        if panic:
+            self.crash_plan = ""
+            return
         self._loaded = self._message = self.loaded_plan = ""
         self._writes = ()
         self._changed()
@@ -390,7 +397,9 @@ class BootDaemon:
         self._errors = [*self._errors, f"{title}: {error.message}"][-ERRORS:]
         self._changed()
 
-    async def _load(self, asked: BootRequest, activity: Activity, *, leaving: bool) -> LoadPlan:
+    async def _load(
+        self, asked: BootRequest, activity: Activity, *, leaving: bool, panic: bool = False
+    ) -> LoadPlan:
         loop = asyncio.get_running_loop()
 
         def show(progress: wire.Progress) -> None:
@@ -401,14 +410,17 @@ class BootDaemon:
             loop.call_soon_threadsafe(show, wire.Progress(step=step, done=done, total=total))
 
         volumes = self.inventory.volumes
-        plan = await boot.plan(asked, volumes, self.machine)
+        plan = await boot.plan(asked, volumes, self.machine, panic=panic)
         await boot.check(plan)
         if leaving and not self._owner:
             boot.check_hand_over()
         plan = await boot.load(plan, progress)
-        self._loaded, self._writes = asked.title, asked.writes
         # As text: the plan itself holds the whole kernel when that was compressed.
-        self.loaded_plan = await in_thread(lambda: render(plan, self.machine(), json=True))
+        said = await in_thread(lambda: render(plan, self.machine(), json=True))
+        if panic:
+            self.crash_plan = said
+        else:
+            self._loaded, self._writes, self.loaded_plan = asked.title, asked.writes, said
         return plan
 
     async def _write(self) -> list[str]:

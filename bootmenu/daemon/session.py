@@ -67,18 +67,18 @@ class Peer:
         """What *request* changes of its entry."""
         return await reports.differences(self._daemon, request, local=self._local)
 
-    async def plan(self, request: wire.Request, *, json: bool = False) -> str:
-        """The plan of *request*, as text or JSON."""
-        return await reports.plan(self._daemon, request, local=self._local, json=json)
+    async def plan(self, request: wire.Request, *, json: bool = False, panic: bool = False) -> str:
+        """The plan of *request*, as text or JSON; with *panic* as a crash kernel."""
+        return await reports.plan(self._daemon, request, local=self._local, json=json, panic=panic)
 
-    async def load(self, request: wire.Request) -> list[str]:
-        """Load *request*; its warnings."""
-        plan = await self._daemon.load(request, local=self._local)
+    async def load(self, request: wire.Request, *, panic: bool = False) -> list[str]:
+        """Load *request*, with *panic* as a crash kernel; its warnings."""
+        plan = await self._daemon.load(request, local=self._local, panic=panic)
         return reports.warnings(plan)
 
-    async def loaded(self) -> str:
-        """The plan of what was loaded, as JSON."""
-        return reports.loaded(self._daemon)
+    async def loaded(self, *, panic: bool = False) -> str:
+        """The plan of what was loaded, as JSON; with *panic* that of the crash kernel."""
+        return reports.loaded(self._daemon, panic=panic)
 
     async def boot(self, request: wire.Request) -> None:
         """Load and start *request*."""
@@ -88,9 +88,9 @@ class Peer:
         """Start what was loaded."""
         await self._daemon.start()
 
-    async def unload(self) -> None:
-        """Forget what was loaded."""
-        await self._daemon.unload()
+    async def unload(self, *, panic: bool = False) -> None:
+        """Forget what was loaded, with *panic* the crash kernel."""
+        await self._daemon.unload(panic=panic)
 
     async def rescan(self) -> None:
         """Look at every device again."""

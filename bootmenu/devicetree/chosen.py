@@ -11,10 +11,12 @@ Bindings: dtschema ``chosen.yaml``; Documentation/arch/arm/uefi.rst.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from bootmenu.devicetree.flat import Reservation
 from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.errors import TreeError
 
 CHOSEN = "/chosen"
 UEFI_TABLE = "linux,uefi-system-table"
@@ -22,9 +24,11 @@ SEED_SIZES = {"kaslr-seed": 8, "rng-seed": 128}
 ENTROPY = sum(SEED_SIZES.values())
 """How many random bytes :func:`hand_over` wants."""
 
+_HEADER = "linux,elfcorehdr"
+_USABLE = "linux,usable-memory-range"
 _OF_THE_RUNNING_KERNEL = (
-    "linux,elfcorehdr",
-    "linux,usable-memory-range",
+    _HEADER,
+    _USABLE,
     "linux,ima-kexec-buffer",
     "linux,kho-fdt",
     "linux,kho-scratch",
@@ -38,6 +42,13 @@ class Initrd(NamedTuple):
 
     start: int
     end: int
+
+
+class Dump(NamedTuple):
+    """What a crash kernel is told: (address, size) of the elfcorehdr, and of what it may use."""
+
+    header: tuple[int, int]
+    usable: tuple[tuple[int, int], ...]
 
 
 def hand_over(
@@ -69,6 +80,29 @@ def hand_over(
         tree.set(CHOSEN, name, entropy[at : at + size])
         at += size
     tree.set(CHOSEN, "linux,booted-from-kexec", b"")
+
+
+def hand_over_dump(tree: DeviceTree, dump: Dump) -> None:
+    """Make *tree* a crash kernel's. Raises TreeError for addresses wider than the tree's cells."""
+    cells = _cells(tree, "/")
+    tree.set(CHOSEN, _HEADER, _ranges([dump.header], cells))
+    tree.set(CHOSEN, _USABLE, _ranges(dump.usable, cells))
+    tree.reservations.append(Reservation(*dump.header))
+
+
+def _ranges(ranges: Iterable[tuple[int, int]], cells: tuple[int, int]) -> bytes:
+    """As reg has them: each address and size in as many *cells* of 32 bits as the root says."""
+    try:
+        return b"".join(
+            number.to_bytes(4 * width, "big")
+            for part in ranges
+            for number, width in zip(part, cells, strict=True)
+        )
+    except OverflowError as error:
+        raise TreeError(
+            "the tree's addresses are too narrow for the crash kernel's memory",
+            hint="start the running kernel with crashkernel=256M, without an offset or ,high",
+        ) from error
 
 
 def bootargs(tree: DeviceTree) -> str:

@@ -1,24 +1,27 @@
 """A machine's facts as a JSON file, for a bug report or for a plan made elsewhere.
 
 A plan made from what :func:`restore` returns has the very segments that the machine itself
-would load. The seeds of its random number generators are blanked, since the file is meant to
-be shown around.
+would load. The seeds of its random number generators are blanked, and so are the kernel's virtual
+addresses that came of them, since the file is meant to be shown around.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from bootmenu.errors import UsageError
 from bootmenu.model import (
     Arch,
     Cpu,
+    CrashFacts,
+    DumpNote,
     Efi,
     EfiRegion,
     FirmwareRange,
+    KernelText,
     KexecLimits,
     Machine,
     Pc,
@@ -60,6 +63,7 @@ def capture(machine: Machine) -> str:
                 "supported": machine.kexec.supported,
                 "load_disabled": machine.kexec.load_disabled,
                 "load_limit": machine.kexec.load_limit,
+                "load_limit_panic": machine.kexec.load_limit_panic,
                 "lockdown": machine.kexec.lockdown,
                 "privileged": machine.kexec.privileged,
                 "initial_pid_namespace": machine.kexec.initial_pid_namespace,
@@ -69,6 +73,7 @@ def capture(machine: Machine) -> str:
             ],
             "fdt": _packed(machine.fdt),
             "pc": _of_pc(machine.pc),
+            "crash": _of_crash(machine.crash),
         },
         indent=1,
     )
@@ -81,6 +86,11 @@ def _of_pc(pc: Pc | None) -> dict[str, Any] | None:
     stored["boot_params"] = base64.b64encode(pc.boot_params.rstrip(b"\0")).decode("ascii")
     stored["memmap"] = [f"{r.start:08x}-{r.end:08x} : {r.kind}" for r in pc.memmap]
     return stored
+
+
+def _of_crash(crash: CrashFacts) -> dict[str, Any]:
+    text = replace(crash.text, virtual=0) if crash.text else None
+    return asdict(replace(crash, linear=0, text=text))
 
 
 def _packed(fdt: bytes) -> dict[str, Any] | None:
@@ -130,7 +140,30 @@ def _machine(stored: dict[str, Any]) -> Machine:
         consoles=tuple(map(str, stored["consoles"])),
         kexec=KexecLimits(**stored["kexec"]),
         pc=_pc(stored.get("pc")),
+        crash=_crash(stored.get("crash")),
     )
+
+
+def _crash(stored: dict[str, Any] | None) -> CrashFacts:
+    if stored is None:
+        return CrashFacts()
+    info, text = stored["vmcoreinfo"], stored["text"]
+    return CrashFacts(
+        cpus=tuple(DumpNote(**_numbers(note)) for note in stored["cpus"]),
+        vmcoreinfo=None if info is None else DumpNote(**_numbers(info)),
+        linear=_address(stored["linear"]),
+        text=None if text is None else KernelText(**_numbers(text)),
+    )
+
+
+def _numbers(stored: dict[str, Any]) -> dict[str, int]:
+    return {name: _address(value) for name, value in stored.items()}
+
+
+def _address(value: Any) -> int:
+    if not 0 <= int(value) < 1 << 64:
+        raise ValueError(f"no address: {value}")
+    return int(value)
 
 
 def _pc(stored: dict[str, Any] | None) -> Pc | None:

@@ -11,7 +11,16 @@ import os
 import re
 from pathlib import Path
 
-from bootmenu.model import Arch, Cpu, IoResource, KexecLimits, Machine, Pc, Platform
+from bootmenu.model import (
+    Arch,
+    Cpu,
+    CrashFacts,
+    IoResource,
+    KexecLimits,
+    Machine,
+    Pc,
+    Platform,
+)
 
 _IOMEM = re.compile(r"( *)([0-9a-f]+)-([0-9a-f]+) : (.*)")
 _CAP_SYS_BOOT = 22
@@ -59,10 +68,11 @@ class _Reader:
         memory = self.memory()
         tree = self.tree()
         compatible = self.text("proc/device-tree/compatible")
+        iomem = parse_iomem(self.text("proc/iomem"))
         return Machine(
             arch=arch,
             page_size=os.sysconf("SC_PAGE_SIZE"),
-            iomem=parse_iomem(self.text("proc/iomem")),
+            iomem=iomem,
             fdt=tree,
             cmdline=self.text("proc/cmdline"),
             release=os.uname().release,
@@ -74,7 +84,16 @@ class _Reader:
             consoles=tuple(self.text("sys/class/tty/console/active").split()),
             kexec=self.limits(),
             pc=self.pc() if arch is Arch.X86_64 else None,
+            crash=self.crash(iomem),
         )
+
+    def crash(self, iomem: tuple[IoResource, ...]) -> CrashFacts:
+        """Nothing where no memory is set aside for a crash kernel."""
+        if not any(resource.name == "Crash kernel" for resource in iomem):
+            return CrashFacts()
+        from bootmenu.discover.crash import read_crash
+
+        return read_crash(self.root, iomem)
 
     def pc(self) -> Pc:
         from bootmenu.discover.pc import read_pc
@@ -116,9 +135,13 @@ class _Reader:
             found.append(Cpu(number, midr, self.text(f"{cpu}/of_node/enable-method")))
         return tuple(found)
 
+    def limit(self, kind: str) -> int | None:
+        """How many loads of *kind* are permitted still, None for any number."""
+        limit = self.number(f"proc/sys/kernel/kexec_load_limit_{kind}")
+        return None if limit is None or limit < 0 else limit
+
     def limits(self) -> KexecLimits:
         """What kernel and policy allow."""
-        limit = self.number("proc/sys/kernel/kexec_load_limit_reboot")
         supported = any(
             (self.root / path).exists()
             for path in ("sys/kernel/kexec_loaded", "sys/kernel/kexec/loaded")
@@ -133,7 +156,8 @@ class _Reader:
         return KexecLimits(
             supported=supported,
             load_disabled=self.number("proc/sys/kernel/kexec_load_disabled") == 1,
-            load_limit=None if limit is None or limit < 0 else limit,
+            load_limit=self.limit("reboot"),
+            load_limit_panic=self.limit("panic"),
             lockdown=lockdown[1] if lockdown else "none",
             privileged=bool(mask >> _CAP_SYS_BOOT & 1),
             initial_pid_namespace=namespace == _INITIAL_PID_NAMESPACE,

@@ -19,12 +19,20 @@ from typing import Any
 from bootmenu.errors import KexecError
 from bootmenu.kexec.causes import execute_error, load_error
 from bootmenu.kexec.log import KernelLog
-from bootmenu.kexec.numbers import CALLS, REBOOT_KEXEC, REBOOT_MAGIC1, REBOOT_MAGIC2, Calls
+from bootmenu.kexec.numbers import (
+    CALLS,
+    ON_CRASH,
+    REBOOT_KEXEC,
+    REBOOT_MAGIC1,
+    REBOOT_MAGIC2,
+    Calls,
+)
 from bootmenu.kexec.streaming import Progress, Streams
 from bootmenu.kexec.userfault import Userfault
 from bootmenu.model import Arch, LoadPlan
 
 _LOADED = ("/sys/kernel/kexec/loaded", "/sys/kernel/kexec_loaded")
+_CRASH_LOADED = ("/sys/kernel/kexec/crash_loaded", "/sys/kernel/kexec_crash_loaded")
 
 
 def load(
@@ -38,9 +46,9 @@ def load(
     ImageError when a source cannot be read or is damaged: nothing is loaded then.
     """
     ffi, libc = _libc()
-    if loaded():
+    if loaded(panic=plan.panic):
         # The kernel would keep it until the new one is complete: memory for both.
-        _forget(plan.arch)
+        _forget(plan)
     with KernelLog() as log:
         try:
             userfault = Userfault(_calls().userfaultfd, libc, ffi)
@@ -58,11 +66,11 @@ def load(
                 number = _load_from(plan, streams.buffers)
                 digests = streams.digests()
             if streams.error is not None:
-                _forget(plan.arch)
+                _forget(plan)
                 raise streams.error
         if number:
             error = load_error(number, log.lines())
-            _forget(plan.arch)
+            _forget(plan)
             raise error
     return replace(
         plan,
@@ -85,27 +93,30 @@ def _load_from(plan: LoadPlan, buffers: Mapping[int, Any]) -> int:
             row.bufsz = segment.bufsz
             row.mem = ffi.cast("void *", segment.mem)
             row.memsz = segment.memsz
-        return _kexec_load(plan.entry, table, len(plan.segments), plan.arch)
+        return _kexec_load(plan.entry, table, len(plan.segments), plan.arch, plan.panic)
 
 
-def _forget(arch: Arch) -> None:
+def _forget(plan: LoadPlan) -> None:
     """After a failed load nothing is left loaded, not even what was before."""
     with contextlib.suppress(KexecError):
-        unload(arch)
+        unload(plan.arch, panic=plan.panic)
 
 
-def unload(arch: Arch | None = None) -> None:
-    """Forget what is loaded, if anything is. Raises KexecError when the kernel refuses."""
+def unload(arch: Arch | None = None, *, panic: bool = False) -> None:
+    """Forget what is loaded, if anything is; with *panic* the crash kernel.
+
+    Raises KexecError when the kernel refuses.
+    """
     ffi, _ = _libc()
     with KernelLog() as log:
-        number = _kexec_load(0, ffi.NULL, 0, arch)
+        number = _kexec_load(0, ffi.NULL, 0, arch, panic)
         if number:
             raise load_error(number, log.lines())
 
 
-def loaded() -> bool:
-    """Whether a kernel is loaded."""
-    for path in _LOADED:
+def loaded(*, panic: bool = False) -> bool:
+    """Whether a kernel is loaded; with *panic* whether a crash kernel is."""
+    for path in _CRASH_LOADED if panic else _LOADED:
         with contextlib.suppress(OSError):
             return Path(path).read_text().strip() == "1"
     return False
@@ -129,16 +140,17 @@ def execute() -> None:
         raise execute_error(ffi.errno, log.lines())
 
 
-def _kexec_load(entry: int, table: Any, count: int, arch: Arch | None) -> int:
-    """The system call; 0 or its errno. Whose kernel is loaded decides the flag."""
+def _kexec_load(entry: int, table: Any, count: int, arch: Arch | None, panic: bool) -> int:
+    """The system call; 0 or its errno. Whose kernel is loaded decides the flags, and for when."""
     ffi, libc = _libc()
     calls = _calls()
+    flags = (CALLS[arch] if arch else calls).arch_flag | (ON_CRASH if panic else 0)
     status = libc.syscall(
         calls.kexec_load,
         ffi.cast("unsigned long", entry),
         ffi.cast("unsigned long", count),
         table,
-        ffi.cast("unsigned long", (CALLS[arch] if arch else calls).arch_flag),
+        ffi.cast("unsigned long", flags),
     )
     return int(ffi.errno) if status else 0
 

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bootmenu.images import KernelImage
-from bootmenu.loader.initrd import consecutive, padded
-from bootmenu.loader.memory import Holes, align_down, align_up, no_room, usable
+from bootmenu.loader.initrd import MAX_INITRDS, consecutive, padded
+from bootmenu.loader.memory import Holes, Range, align_down, align_up, no_room, usable
 from bootmenu.model import Machine
 
 BASE = 2 << 20
@@ -40,19 +40,26 @@ class Placement(NamedTuple):
 
 
 def place(
-    image: KernelImage, initrds: Sequence[int], machine: Machine, *, trampoline: bool = True
+    image: KernelImage,
+    initrds: Sequence[int],
+    machine: Machine,
+    *,
+    trampoline: bool = True,
+    inside: Sequence[Range] = (),
 ) -> Placement:
     """Find a place for everything; *initrds* are their sizes, in bytes and in order.
 
-    Raises PlacementError when there is none.
+    It lies *inside* of what is set aside for a crash kernel, or in all usable memory. Raises
+    PlacementError when there is none.
     """
     page = machine.page_size
-    sizes = padded(initrds, page)
+    sizes = padded(initrds, page, MAX_INITRDS - bool(inside))
     kernel_size = align_up(image.image_size, page)
     needs = _Needs(kernel_size, image.text_offset, sum(sizes), page)
     orders = (_below_initrd, _top, _bottom) if image.anywhere else (_bottom,)
+    free = inside or usable(machine)
     for order in orders:
-        holes = Holes(usable(machine))
+        holes = Holes(free)
         pair = order(holes, needs)
         if pair is None:
             continue
@@ -66,7 +73,7 @@ def place(
         starts = consecutive(pair.initrd, sizes)
         high = order is not _bottom
         return Placement(pair.kernel, kernel_size, starts, tree, page_of_code, high)
-    raise no_room(needs.kernel, needs.initrd, Holes(usable(machine)).largest())
+    raise no_room(needs.kernel, needs.initrd, Holes(free).largest(), crash=bool(inside))
 
 
 class _Needs(NamedTuple):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bootmenu.devicetree.chosen import CHOSEN, ENTROPY, UEFI_TABLE, Initrd, bootargs
+from bootmenu.devicetree.chosen import CHOSEN, ENTROPY, UEFI_TABLE, Dump, Initrd, bootargs
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.images import KernelImage
 from bootmenu.loader import arm64, riscv64
 from bootmenu.loader.completion import completed
+from bootmenu.loader.crash import Reserve
 from bootmenu.loader.handover import Parameters, base_tree, finish
 from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.memory import align_up
@@ -25,13 +26,15 @@ def prepare(
     edits: Sequence[TreeEdit],
     machine: Machine,
     entropy: bytes,
+    kept: Reserve | None = None,
 ) -> LoadPlan:
     """The plan that loads *image* with *base* as its tree, once /chosen and *edits* are in it.
 
-    Raises as :func:`bootmenu.loader.plan.prepare` does.
+    With *kept* it is a crash kernel, which lies in there. Raises as
+    :func:`bootmenu.loader.plan.prepare` does.
     """
     contents = _initrds(initrds, base)
-    placed = _place(image, contents, machine)
+    placed = _place(image, contents, machine, kept)
     final = finish(
         base,
         cmdline=cmdline,
@@ -39,8 +42,9 @@ def prepare(
         edits=edits,
         entropy=entropy,
         machine=machine,
+        dump=_dump(kept) if kept else None,
     )
-    return make_plan(image, contents, placed=placed, tree=final, machine=machine)
+    return make_plan(image, contents, placed=placed, tree=final, machine=machine, kept=kept)
 
 
 def make_plan(
@@ -50,15 +54,11 @@ def make_plan(
     placed: arm64.Placement,
     tree: DeviceTree,
     machine: Machine,
+    kept: Reserve | None = None,
 ) -> LoadPlan:
     """The plan that loads *image* with *tree* to where it was placed."""
     page = machine.page_size
-    where = (
-        "high: memory there is handed out last, which keeps the load fast"
-        if placed.high
-        else "lowest hole: "
-        + ("nothing higher has room" if image.anywhere else "it must lie near the start of memory")
-    )
+    where = _where(placed, image, kept)
     flat = tree.serialize()
     dtb = Segment("dtb", flat, placed.tree, align_up(len(flat), page), "a 2 MiB block of its own")
     images = [
@@ -89,10 +89,11 @@ def make_plan(
     plan = LoadPlan(
         arch=machine.arch,
         entry=placed.kernel if placed.trampoline is None else placed.trampoline,
-        segments=tuple(segments),
+        segments=(*segments, kept.header) if kept else tuple(segments),
         cmdline=bootargs(tree),
         kernel=f"{image.format}, {_pages(image)}, {image.image_size:,} bytes in memory",
         tree=flat,
+        panic=kept is not None,
     )
     return plan.with_findings(examine(plan, image, tree, machine))
 
@@ -136,9 +137,32 @@ def tree(
     )
 
 
-def _place(image: KernelImage, initrds: Initrds, machine: Machine) -> arm64.Placement:
+def _place(
+    image: KernelImage, initrds: Initrds, machine: Machine, kept: Reserve | None = None
+) -> arm64.Placement:
+    sizes = [size_of(part) for part in initrds]
+    if kept is not None:
+        return arm64.place(image, sizes, machine, inside=kept.free)
     place = riscv64.place if machine.arch is Arch.RISCV64 else arm64.place
-    return place(image, [size_of(part) for part in initrds], machine)
+    return place(image, sizes, machine)
+
+
+def _dump(kept: Reserve) -> Dump:
+    """That of the segments comes first: before Linux 5.19 it was the only one that counted."""
+    header = kept.header
+    regions = tuple((region.start, region.size) for region in reversed(kept.regions))
+    return Dump((header.mem, header.memsz), regions)
+
+
+def _where(placed: arm64.Placement, image: KernelImage, kept: Reserve | None) -> str:
+    """Why the kernel lies as high as it does."""
+    if kept is not None:
+        return "in the memory that is set aside for a crash kernel"
+    if placed.high:
+        return "high: memory there is handed out last, which keeps the load fast"
+    if image.anywhere:
+        return "lowest hole: nothing higher has room"
+    return "lowest hole: it must lie near the start of memory"
 
 
 def _initrds(files: Sequence[FileSlice | Stream], base: DeviceTree) -> Initrds:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bootmenu.devicetree.chosen import Initrd, graft, hand_over
+from bootmenu.devicetree.chosen import Dump, Initrd, graft, hand_over, hand_over_dump
 from bootmenu.devicetree.edits import apply_edits
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
@@ -67,10 +67,13 @@ def finish(
     edits: Sequence[TreeEdit],
     entropy: bytes,
     machine: Machine,
+    dump: Dump | None = None,
 ) -> DeviceTree:
-    """A copy of *tree* that says *cmdline* and *initrd*, with *edits* applied last."""
+    """A copy of *tree* that says *cmdline*, *initrd* and *dump*, with *edits* applied last."""
     done = tree.copy()
     hand_over(done, cmdline=cmdline, initrd=initrd, entropy=entropy, page_size=machine.page_size)
+    if dump is not None:
+        hand_over_dump(done, dump)
     apply_edits(done, edits)
     return done
 

@@ -59,15 +59,15 @@ def open_initrds(files: Sequence[FileSlice | Stream], *, required: bool) -> Init
     return tuple(unwrapped)
 
 
-def padded(sizes: Sequence[int], page: int) -> list[int]:
+def padded(sizes: Sequence[int], page: int, most: int = MAX_INITRDS) -> list[int]:
     """The *sizes* of initrds in whole pages of *page* bytes.
 
     Zeros may stand between the archives of an initrd, so that each begins on a page. Raises
-    PlacementError when there are too many for one load.
+    PlacementError when there are more than one load has segments for, *most*.
     """
-    if len(sizes) > MAX_INITRDS:
+    if len(sizes) > most:
         raise PlacementError(
-            f"{len(sizes)} initrds: kexec takes no more than {MAX_INITRDS}",
+            f"{len(sizes)} initrds: kexec takes no more than {most}",
             hint="join some: cat one.img two.img > both.img",
         )
     return [align_up(size, page) for size in sizes]

@@ -14,11 +14,14 @@ from bootmenu.errors import PlacementError
 from bootmenu.model import IoResource, Machine
 
 RAM = "System RAM"
+CRASH = "Crash kernel"
 MIB = 1 << 20
+CRASH_OTHERS = 4 * MIB
+"""Bytes that a crash kernel takes besides: a tree in a block of 2 MiB, alignment, a trampoline."""
 _OF_THE_RUNNING_KERNEL = frozenset(
     {"Kernel code", "Kernel data", "Kernel rodata", "Kernel bss", "Kernel image"}
 )
-_NEVER = frozenset({"reserved", "Reserved", "Crash kernel"})  # on whatever level they stand
+_NEVER = frozenset({"reserved", "Reserved", CRASH})  # on whatever level they stand
 
 
 class Range(NamedTuple):
@@ -38,6 +41,18 @@ def usable(machine: Machine) -> tuple[Range, ...]:
 
     Raises PlacementError when the map is missing or its addresses were hidden.
     """
+    taken = list(_taken(machine.iomem))
+    return tuple(_whole_pages(subtract(ram(machine), taken), machine.page_size))
+
+
+def crash_regions(machine: Machine) -> tuple[Range, ...]:
+    """What is set aside for a crash kernel, ascending; empty where nothing is."""
+    found = (Range(r.start, r.end + 1) for r in machine.iomem if r.name == CRASH)
+    return tuple(sorted(part for part in found if part.start < part.end))
+
+
+def ram(machine: Machine) -> list[Range]:
+    """All memory of *machine*, whatever uses it. Raises as :func:`usable` does."""
     if not machine.iomem:
         raise PlacementError(
             "the memory map is unknown: /proc/iomem is empty",
@@ -48,13 +63,12 @@ def usable(machine: Machine) -> tuple[Range, ...]:
             "the memory map is hidden: /proc/iomem shows only zeros",
             hint="run this as root (it takes CAP_SYS_ADMIN)",
         )
-    ram = _ram(machine.iomem)
-    if not ram:
+    found = _ram(machine.iomem)
+    if not found:
         raise PlacementError(
             f"the memory map names no {RAM}", hint="please report this, with /proc/iomem"
         )
-    taken = list(_taken(machine.iomem))
-    return tuple(_whole_pages(subtract(ram, taken), machine.page_size))
+    return found
 
 
 def _ram(resources: Iterable[IoResource]) -> list[Range]:
@@ -161,11 +175,24 @@ class Holes:
         return max((part.size for part in self._free), default=0)
 
 
-def no_room(kernel: int, initrds: int, largest: int) -> PlacementError:
-    """The error for *kernel* and *initrds* bytes that fit nowhere; *largest* is the best hole."""
-    return PlacementError(
+def no_room(kernel: int, initrds: int, largest: int, *, crash: bool = False) -> PlacementError:
+    """The error for *kernel* and *initrds* bytes that fit nowhere; *largest* is the best hole.
+
+    With *crash* that is the memory which is set aside for a crash kernel.
+    """
+    message = (
         f"no room: the kernel takes {kernel // MIB} MiB in one piece, the initrds "
-        f"{initrds // MIB} MiB, and what they are told some more; the largest free piece of "
-        f"memory has {largest // MIB} MiB",
-        hint="use a smaller initrd, or give the machine more memory",
+        f"{initrds // MIB} MiB, and what they are told some more; "
+    )
+    if not crash:
+        return PlacementError(
+            f"{message}the largest free piece of memory has {largest // MIB} MiB",
+            hint="use a smaller initrd, or give the machine more memory",
+        )
+    needed = kernel + initrds + CRASH_OTHERS
+    missing = max(-(-(needed - largest) // MIB), 1)
+    wanted = max(256, align_up(2 * needed // MIB, 64))
+    return PlacementError(
+        f"{message}{largest // MIB} MiB are set aside for a crash kernel, {missing} MiB too few",
+        hint=f"start the running kernel with crashkernel={wanted}M, or use a smaller initrd",
     )

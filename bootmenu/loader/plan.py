@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bootmenu.devicetree.chosen import ENTROPY
-from bootmenu.loader import described, x86_64
+from bootmenu.loader import crash, described, x86_64
 from bootmenu.loader.completion import completed, taken
 from bootmenu.loader.handover import Parameters, base_tree
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, TreeEdit
@@ -29,18 +29,21 @@ def prepare(
     machine: Machine,
     entropy: bytes | None = None,
     configuration: str = "",
+    panic: bool = False,
 ) -> LoadPlan:
     """Open the files and plan their load on *machine*; of large ones only the head is read.
 
     *parameters* are those of *dtb* and then of each of *overlays*. *entropy* are 136 random
     bytes for the next kernel's seeds, fresh ones by default. *configuration* names one of a
-    FIT image's. Raises VolumeError for a file that cannot be read, ImageError, TreeError or
-    PlacementError; what a load would fail on besides is among the plan's findings.
+    FIT image's. With *panic* it is started when the running kernel crashes. Raises VolumeError
+    for a file that cannot be read, ImageError, TreeError or PlacementError; what a load would
+    fail on besides is among the plan's findings.
     """
     request = completed(
         kernel, initrds, dtb, overlays, cmdline, machine=machine, configuration=configuration
     )
     random = os.urandom(ENTROPY) if entropy is None else entropy
+    kept = crash.reserve(machine) if panic else None
     if machine.arch is Arch.X86_64:
         x86_64.refuse_trees(asked=dtb is not None or bool(overlays), edits=edits)
         request = replace(request, dtb=None, overlays=())
@@ -50,6 +53,7 @@ def prepare(
             cmdline=request.cmdline,
             machine=machine,
             entropy=random,
+            kept=kept,
         )
     else:
         base = base_tree(
@@ -63,5 +67,8 @@ def prepare(
             edits=edits,
             machine=machine,
             entropy=random,
+            kept=kept,
         )
+    if kept is not None:
+        plan = plan.with_findings(tuple(crash.findings(plan, kept, machine)))
     return plan.with_findings(tuple(taken(request, initrds, dtb)))

@@ -41,8 +41,8 @@ def examine(
     *tree* is None where none is handed over.
     """
     return (
-        *_kernel_policy(machine),
-        *_processors(machine),
+        *_kernel_policy(machine, panic=plan.panic),
+        *_processors(machine, panic=plan.panic),
         *_page_size(image, machine),
         *(_tree(plan, tree) if tree is not None else ()),
         *_sizes(plan, machine),
@@ -65,8 +65,9 @@ def note(message: str, cause: str, remedy: str) -> Finding:
     return Finding(Severity.NOTE, message, cause, remedy)
 
 
-def _kernel_policy(machine: Machine) -> Iterator[Finding]:
+def _kernel_policy(machine: Machine, *, panic: bool = False) -> Iterator[Finding]:
     kexec = machine.kexec
+    limit = kexec.load_limit_panic if panic else kexec.load_limit
     if not kexec.supported:
         yield error(
             "the running kernel cannot kexec",
@@ -79,10 +80,11 @@ def _kernel_policy(machine: Machine) -> Iterator[Finding]:
             "kernel.kexec_load_disabled is 1",
             "reboot, and keep that setting out of /etc/sysctl.d",
         )
-    if kexec.load_limit is not None and kexec.load_limit <= 0:
+    if limit is not None and limit <= 0:
+        name = f"kernel.kexec_load_limit_{'panic' if panic else 'reboot'}"
         yield error(
             "no further load is permitted",
-            "kernel.kexec_load_limit_reboot is used up: failed loads and unloads count as well",
+            f"{name} is used up: failed loads and unloads count as well",
             "reboot; the limit cannot be raised while the kernel runs",
         )
     if kexec.lockdown != "none":
@@ -101,11 +103,17 @@ def _kernel_policy(machine: Machine) -> Iterator[Finding]:
         )
 
 
-def _processors(machine: Machine) -> Iterator[Finding]:
+def _processors(machine: Machine, *, panic: bool = False) -> Iterator[Finding]:
     if machine.arch is not Arch.ARM64 or len(machine.cpus) < 2:
         return
     methods = {cpu.enable_method for cpu in machine.cpus} - {"", "psci"}
-    if methods:
+    if methods and panic:
+        yield warning(
+            "the other processors may not be stopped when this kernel crashes",
+            f"they are started by {', '.join(sorted(methods))}, which cannot take them back",
+            "if dumps fail, start the running kernel with nr_cpus=1, or use firmware with PSCI",
+        )
+    elif methods:
         yield error(
             "the other processors cannot be stopped, kexec would be refused",
             f"they are started by {', '.join(sorted(methods))}, which cannot take them back",
@@ -169,7 +177,7 @@ def _sizes(plan: LoadPlan, machine: Machine) -> Iterator[Finding]:
             f"kexec loads no more than half of {machine.memory_total // MIB} MiB",
             "use a smaller initrd (on Debian MODULES=dep), or give the machine more memory",
         )
-    elif machine.memory_available and total > machine.memory_available:
+    elif not plan.panic and machine.memory_available and total > machine.memory_available:
         yield warning(
             f"kernel and initrd take {total // MIB} MiB, more than is free",
             f"{machine.memory_available // MIB} MiB are available",

@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Iterator
 
 from bootmenu.errors import PlacementError
-from bootmenu.loader.memory import RAM, Range, merge, usable
+from bootmenu.loader.memory import RAM, Range, crash_regions, merge, usable
 from bootmenu.model import FileSlice, Finding, LoadPlan, Machine, Segment
 
 SCHEMA = "bootmenu.plan/1"
-_LETTERS = {"kernel": "K", "initrd": "I", "dtb": "D", "trampoline": "T"}
-_FREE, _USED = ".", "x"
+_LETTERS = {"kernel": "K", "initrd": "I", "dtb": "D", "trampoline": "T", "elfcorehdr": "E"}
+_FREE, _USED, _CRASH = ".", "x", "C"
 _BARS = 12  # a map with more pieces of memory than this says no more by being longer
 
 
@@ -53,7 +53,11 @@ def render_json(plan: LoadPlan, machine: Machine) -> str:
                 }
                 for segment in plan.segments
             ],
-            "memory": [{"start": part.start, "end": part.end} for part in _usable(machine)],
+            "panic": plan.panic,
+            "memory": [
+                {"start": part.start, "end": part.end}
+                for part in (crash_regions(machine) if plan.panic else _usable(machine))
+            ],
             "findings": [
                 {
                     "severity": finding.severity,
@@ -112,24 +116,30 @@ def _map(plan: LoadPlan, machine: Machine, width: int) -> Iterator[str]:
     columns = max(16, width - 32)
     scale = max(1, max(part.size for part in memory) / columns)
     yield f"memory, one column is {_amount(scale)}"
-    free = _usable(machine)
+    kept = crash_regions(machine)
+    marks = [(part, _FREE) for part in _usable(machine)] + [(part, _CRASH) for part in kept]
     for part in memory[:_BARS]:
-        yield f"{part.start:>#14x} |{_bar(part, scale, free, plan.segments)}| {part.end - 1:#x}"
+        yield f"{part.start:>#14x} |{_bar(part, scale, marks, plan.segments)}| {part.end - 1:#x}"
     if len(memory) > _BARS:
         yield f"{'':>14} and {len(memory) - _BARS} further pieces"
     yield "K kernel  I initrd  D device tree  T trampoline  x in use  . free"
+    if kept:
+        yield f"{'E elfcorehdr  ' if plan.panic else ''}C kept for a crash kernel"
 
 
 def _bar(
-    memory: Range, scale: float, free: tuple[Range, ...], segments: tuple[Segment, ...]
+    memory: Range,
+    scale: float,
+    marks: list[tuple[Range, str]],
+    segments: tuple[Segment, ...],
 ) -> str:
     columns = max(1, round(memory.size / scale))
     bar = [_USED] * columns
-    for part in free:
+    for part, mark in marks:
         # Rounded inwards: a column is free only if all of it is.
         first = -int(-(part.start - memory.start) // scale)
         for column in range(max(0, first), min(columns, int((part.end - memory.start) / scale))):
-            bar[column] = _FREE
+            bar[column] = mark
     # The largest first, so that a trampoline of one page stays visible.
     for segment in sorted(segments, key=lambda segment: -segment.memsz):
         if memory.start <= segment.mem < memory.end:

@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 from bootmenu.errors import ImageError, PlacementError, TreeError
 from bootmenu.images import KernelImage, bzimage, elf
-from bootmenu.loader import boot_params
+from bootmenu.loader import boot_params, crash
 from bootmenu.loader.boot_params import SEED_SIZE, Told
-from bootmenu.loader.initrd import Initrds, consecutive, open_initrds, padded
-from bootmenu.loader.memory import Holes, align_up, no_room, usable
+from bootmenu.loader.crash import Reserve
+from bootmenu.loader.initrd import MAX_INITRDS, Initrds, consecutive, open_initrds, padded
+from bootmenu.loader.memory import Holes, Range, align_up, no_room, usable
 from bootmenu.loader.preflight import error, examine, note, warning
 from bootmenu.model import (
     FileSlice,
@@ -58,35 +59,46 @@ def prepare(
     cmdline: str,
     machine: Machine,
     entropy: bytes,
+    kept: Reserve | None = None,
 ) -> LoadPlan:
     """The plan that loads *image*; *entropy* are random bytes, SEED_SIZE or more.
 
-    Raises as :func:`bootmenu.loader.plan.prepare` does.
+    With *kept* it is a crash kernel, which lies in there. Raises as
+    :func:`bootmenu.loader.plan.prepare` does.
     """
     header = _header(image)
     pc = machine.pc or Pc()
     efi = header.takes_efi and boot_params.takes_over_efi(pc)
     contents = open_initrds(initrds, required=efi)
+    memory = boot_params.memory_map(pc)
+    if kept is not None:
+        memory = crash.memory_map(memory, kept)
+        # Nothing but the cmdline tells an x86 kernel of it. First, since a -- may come later.
+        cmdline = f"elfcorehdr={kept.header.mem:#x} {cmdline}".rstrip()
     told = Told(
         setup_header=header.raw,
         cmdline=cmdline.encode("utf-8", "surrogateescape"),
         initrd=None,
         seed=entropy[:SEED_SIZE],
-        memory=boot_params.memory_map(pc),
+        memory=memory,
         efi=efi,
     )
     size = len(boot_params.build(told, pc, 0))
-    placed = place(header, [size_of(part) for part in contents], size, machine)
+    free = kept.free if kept else ()
+    placed = place(header, [size_of(part) for part in contents], size, machine, free)
     if contents:
         start = placed.initrds[0]
         told = told._replace(initrd=(start, placed.initrds[-1] + size_of(contents[-1]) - start))
     params = boot_params.build(told, pc, placed.params)
+    where = _where(header, kept)
+    segments = tuple(_segments(image, header, contents, placed, params, where=where))
     plan = LoadPlan(
         arch=machine.arch,
         entry=placed.trampoline,
-        segments=tuple(_segments(image, header, contents, placed, params)),
+        segments=(*segments, kept.header) if kept else segments,
         cmdline=cmdline,
         kernel=f"{image.format}, {image.image_size:,} bytes in memory",
+        panic=kept is not None,
     )
     findings = (*examine(plan, image, None, machine), *_findings(header, pc))
     return plan.with_findings(findings)
@@ -110,15 +122,23 @@ def _header(image: KernelImage) -> PcHeader:
     return image.header
 
 
-def place(header: PcHeader, initrds: Sequence[int], params: int, machine: Machine) -> Placement:
+def place(
+    header: PcHeader,
+    initrds: Sequence[int],
+    params: int,
+    machine: Machine,
+    inside: Sequence[Range] = (),
+) -> Placement:
     """Find a place for everything; *initrds* and *params* are sizes, in bytes.
 
-    Raises PlacementError when there is none.
+    It lies *inside* of what is set aside for a crash kernel, or in all usable memory. Raises
+    PlacementError when there is none.
     """
-    sizes = padded(initrds, PAGE)
+    sizes = padded(initrds, PAGE, MAX_INITRDS - bool(inside))
     size = align_up(header.image_size, PAGE)
     limit = None if header.above_4g else LIMIT
-    holes = Holes(usable(machine))
+    free = inside or usable(machine)
+    holes = Holes(free)
     low = max(LOWEST, header.pref_address)
     kernel = None
     if header.anywhere:
@@ -140,7 +160,7 @@ def place(header: PcHeader, initrds: Sequence[int], params: int, machine: Machin
             code = _take(holes, PAGE, limit)
             if told is not None and code is not None:
                 return Placement(kernel, size, consecutive(initrd, sizes), told, code)
-    raise no_room(size, sum(sizes), Holes(usable(machine)).largest())
+    raise no_room(size, sum(sizes), Holes(free).largest(), crash=bool(inside))
 
 
 def _take(holes: Holes, size: int, limit: int | None) -> int | None:
@@ -150,23 +170,35 @@ def _take(holes: Holes, size: int, limit: int | None) -> int | None:
     return found
 
 
+def _where(header: PcHeader, kept: Reserve | None) -> str:
+    """Why kernel and initrd lie as high as they do."""
+    if kept is not None:
+        return "in the memory that is set aside for a crash kernel"
+    high = "high" if header.above_4g else "high, below 4 GiB"
+    return f"{high}: memory there is handed out last, which keeps the load fast"
+
+
 def _segments(
-    image: KernelImage, header: PcHeader, initrds: Initrds, placed: Placement, params: bytes
+    image: KernelImage,
+    header: PcHeader,
+    initrds: Initrds,
+    placed: Placement,
+    params: bytes,
+    *,
+    where: str,
 ) -> Iterator[Segment]:
-    where = "high" if header.above_4g else "high, below 4 GiB"
-    fast = "memory there is handed out last, which keeps the load fast"
     yield Segment(
         "kernel",
         image.source,
         placed.kernel,
         placed.kernel_size,
-        f"a multiple of {header.alignment >> 10} KiB; {where}: {fast}"
+        f"a multiple of {header.alignment >> 10} KiB; {where}"
         if header.anywhere
         else "where it was linked to lie",
     )
     for number, (initrd, start) in enumerate(zip(initrds, placed.initrds, strict=True)):
         size = align_up(size_of(initrd), PAGE)
-        reason = "behind the one before" if number else f"{where}, for the same reason"
+        reason = "behind the one before" if number else where
         yield Segment("initrd", initrd, start, size, reason)
     yield Segment(
         "boot_params",

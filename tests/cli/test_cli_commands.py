@@ -155,6 +155,13 @@ def test_a_plan_is_made_for_another_machine(disk: Path, board: Path) -> None:
     assert kernel["file"] == str(disk / "Image")
 
 
+def test_a_crash_kernel_needs_memory_that_is_set_aside(disk: Path, board: Path) -> None:
+    done = bootmenu("plan", "--panic", "--kernel", disk / "Image", "--machine", board)
+    assert done.returncode == 1
+    assert "no memory is set aside for a crash kernel" in done.stderr
+    assert "crashkernel=256M" in done.stderr
+
+
 def test_a_plan_of_an_entry_uses_its_files_and_the_cmdline_given(disk: Path, board: Path) -> None:
     done = bootmenu("plan", "The debian", "--root", disk, "--machine", board, "--append", "other")
     assert done.returncode == 0, done.stderr

@@ -15,6 +15,7 @@ from bootmenu.daemon.interface import BootInterface, Request, State
 from bootmenu.daemon.scanning import scan
 from bootmenu.daemon.server import serve
 from bootmenu.daemon.service import BootDaemon
+from bootmenu.discover.machine import parse_iomem
 
 
 class Menu:
@@ -77,12 +78,13 @@ class Served:
         self.ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.serving: asyncio.Task[None] | None = None
 
-    def start(self, fdt: bytes, **settings: Any) -> BootDaemon:
-        """Start it; *settings* are those of BootDaemon."""
+    def start(self, fdt: bytes, *, iomem: str = "", **settings: Any) -> BootDaemon:
+        """Start it; *iomem* is more of the machine's map, *settings* are those of BootDaemon."""
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(self.path)
         listener.listen()
         machine = board(fdt)
+        machine = replace(machine, iomem=(*machine.iomem, *parse_iomem(iomem)))
         settings = {"owner": True, "settle": 5.0, "timeout": -1.0} | settings
         daemon = BootDaemon(self.disks, partial(scan, machine), lambda: machine, **settings)
         self.serving = asyncio.create_task(serve(daemon, listener, self.ending))
@@ -121,6 +123,7 @@ class Kernel:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.plan: Any = None
+        self.crash_plan: Any = None
         self.refusal: Exception | None = None
         self.stuck: Exception | None = None
         self.jumped = False
@@ -130,15 +133,21 @@ class Kernel:
         if self.refusal is not None:
             raise self.refusal
         progress("reading the kernel", 1, 2)
-        self.plan = plan
+        if plan.panic:
+            self.crash_plan = plan
+        else:
+            self.plan = plan
         return plan
 
-    def loaded(self) -> bool:
-        return self.plan is not None
+    def loaded(self, *, panic: bool = False) -> bool:
+        return (self.crash_plan if panic else self.plan) is not None
 
-    def unload(self) -> None:
+    def unload(self, *, panic: bool = False) -> None:
         self.calls.append("unload")
-        self.plan = None
+        if panic:
+            self.crash_plan = None
+        else:
+            self.plan = None
 
     def execute(self) -> None:
         self.calls.append("execute")

@@ -202,6 +202,31 @@ async def test_load_and_start_are_two_steps(
     assert kernel.jumped
 
 
+async def test_a_crash_kernel_waits_beside_what_is_loaded_to_be_started(
+    served: Served, fdt: bytes, debian: Path, kernel: Kernel
+) -> None:
+    served.start(fdt, iomem="  60000000-6fffffff : Crash kernel")
+    menu = await served.menu()
+    await menu.until(lambda state: state.entries)
+    request = menu.request("Debian")
+    assert "elfcorehdr" in await menu.call("Plan", request=request, panic=True)
+    await menu.call("Load", request=request)
+    warnings = await menu.call("Load", request=request, panic=True)
+    assert ["dump" in warning for warning in warnings] == [True]
+    await menu.until(lambda state: state.status == "Loaded for a crash: Debian")
+    assert (kernel.plan.panic, kernel.crash_plan.panic) == (False, True)
+    plans = [json.loads(await menu.call("Loaded", panic=panic)) for panic in (False, True)]
+    assert [plan["panic"] for plan in plans] == [False, True]
+    await menu.call("Unload")
+    assert kernel.crash_plan is not None
+    with pytest.raises(Failed):
+        await menu.call("Start")
+    await menu.call("Unload", panic=True)
+    assert kernel.crash_plan is None
+    with pytest.raises(Failed):
+        await menu.call("Loaded", panic=True)
+
+
 async def test_a_warning_of_the_loader_is_told(
     served: Served, fdt: bytes, debian: Path, kernel: Kernel
 ) -> None:

@@ -11,6 +11,7 @@ from bootmenu.kexec import userfault
 from bootmenu.kexec._abi import ffi
 from bootmenu.kexec.numbers import (
     CALLS,
+    ON_CRASH,
     REBOOT_KEXEC,
     REBOOT_MAGIC1,
     REBOOT_MAGIC2,
@@ -26,10 +27,10 @@ PROGRAM = r"""
 #include UNISTD
 #define FIELD(name) sizeof(((struct kexec_segment *)0)->name), offsetof(struct kexec_segment, name)
 int main(void) {
-    printf("[%d,%d,%d,%lu,%lu,%lu,%u,%u,%u,%u,%zu,%zu,%zu,%zu,%zu,%zu,%zu,%zu,%zu]",
+    printf("[%d,%d,%d,%lu,%lu,%lu,%u,%u,%u,%u,%u,%zu,%zu,%zu,%zu,%zu,%zu,%zu,%zu,%zu]",
         __NR_kexec_load, __NR_reboot, __NR_userfaultfd,
         (unsigned long)KEXEC_ARCH_AARCH64, (unsigned long)KEXEC_ARCH_X86_64,
-        (unsigned long)ARCH_RISCV, KEXEC_SEGMENT_MAX,
+        (unsigned long)ARCH_RISCV, KEXEC_SEGMENT_MAX, KEXEC_ON_CRASH,
         LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC,
         FIELD(buf), FIELD(bufsz), FIELD(mem), FIELD(memsz), sizeof(struct kexec_segment));
     return 0;
@@ -54,19 +55,19 @@ def headers(folder: Path, unistd: str) -> list[int]:
     ],
 )
 def test_numbers_are_those_of_the_headers(tmp_path: Path, arch: Arch, unistd: str) -> None:
-    numbers = headers(tmp_path, unistd)[:10]
-    kexec_load, reboot, userfaultfd, arm64, x86, riscv, most, *magics = numbers
+    numbers = headers(tmp_path, unistd)[:11]
+    kexec_load, reboot, userfaultfd, arm64, x86, riscv, most, on_crash, *magics = numbers
     calls = CALLS[arch]
     assert (calls.kexec_load, calls.reboot) == (kexec_load, reboot)
     assert calls.userfaultfd == userfaultfd
     flags = {Arch.ARM64: arm64, Arch.X86_64: x86, Arch.RISCV64: riscv}
     assert calls.arch_flag == flags[arch]
-    assert most == SEGMENT_MAX
+    assert (most, on_crash) == (SEGMENT_MAX, ON_CRASH)
     assert magics == [REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_KEXEC]
 
 
 def test_segment_has_the_layout_of_the_headers(tmp_path: Path) -> None:
-    wanted = headers(tmp_path, "<asm/unistd.h>")[10:]
+    wanted = headers(tmp_path, "<asm/unistd.h>")[11:]
     name = "struct kexec_segment"
     fields = [(8, ffi.offsetof(name, field)) for field in ("buf", "bufsz", "mem", "memsz")]
     assert [number for pair in fields for number in pair] + [ffi.sizeof(name)] == wanted

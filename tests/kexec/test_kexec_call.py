@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ class Call(NamedTuple):
     entry: int
     count: int
     buffers: list[bytes]
+    panic: bool
 
 
 def plan(*sources: Source) -> LoadPlan:
@@ -68,13 +70,14 @@ def no_kexec_for_real(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     """Stand where the system call is made: a test must never load or start anything."""
     seen: list[Call] = []
 
-    def record(entry: int, table: object, count: int, arch: Arch | None) -> int:
+    def record(entry: int, table: object, count: int, arch: Arch | None, panic: bool) -> int:
         from bootmenu.kexec._abi import ffi
 
         rows = [table[number] for number in range(count)]  # type: ignore[index]
         assert all(row.mem != ffi.NULL for row in rows)
         try:
-            seen.append(Call(entry, count, [taken(ffi.buffer(row.buf, row.bufsz)) for row in rows]))
+            buffers = [taken(ffi.buffer(row.buf, row.bufsz)) for row in rows]
+            seen.append(Call(entry, count, buffers, panic))
         except OSError as error:
             return error.errno or 0
         return answer.number if entry else 0
@@ -108,7 +111,7 @@ def test_files_streams_and_buffers_reach_the_kernel_as_they_are(
     stream = Pieces(*pieces, size=6_000_001)
     size = (6 << 20) + 4321
     loaded = kexec.load(plan(FileSlice(str(path), 5000, size), b"abc", memoryview(b"xyz"), stream))
-    entry, count, buffers = no_kexec_for_real[0]
+    entry, count, buffers, _ = no_kexec_for_real[0]
     assert (entry, count) == (0x40000000, 4)
     expected = [
         path.read_bytes()[5000 : 5000 + size],
@@ -134,7 +137,33 @@ def test_failed_load_is_forgotten_and_explained(
     assert caught.value.errno == errno.ENOMEM
     assert caught.value.hint
     assert isinstance(caught.value.log, tuple)
-    assert [(entry, count) for entry, count, _ in no_kexec_for_real] == [(0x40000000, 1), (0, 0)]
+    assert [(entry, count) for entry, count, *_ in no_kexec_for_real] == [(0x40000000, 1), (0, 0)]
+
+
+def test_crash_kernel_replaces_and_fails_as_such(
+    no_kexec_for_real: list[Call], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What an ordinary load left stays loaded."""
+    (tmp_path / "kexec_loaded").write_text("1\n")
+    (tmp_path / "kexec_crash_loaded").write_text("0\n")
+    monkeypatch.setattr(call, "_LOADED", [tmp_path / "kexec_loaded"])
+    monkeypatch.setattr(call, "_CRASH_LOADED", [tmp_path / "kexec_crash_loaded"])
+    with pytest.raises(KexecError):
+        kexec.load(replace(plan(b"abc"), panic=True))
+    assert [(made.entry, made.panic) for made in no_kexec_for_real] == [
+        (0x40000000, True),
+        (0, True),
+    ]
+    assert kexec.loaded()
+    assert not kexec.loaded(panic=True)
+    (tmp_path / "kexec_crash_loaded").write_text("1\n")
+    no_kexec_for_real.clear()
+    monkeypatch.setattr(answer, "number", 0)
+    kexec.load(replace(plan(b"abc"), panic=True))
+    assert [(made.entry, made.panic) for made in no_kexec_for_real] == [
+        (0, True),
+        (0x40000000, True),
+    ]
 
 
 @pytest.mark.usefixtures("way")

@@ -204,12 +204,12 @@ class FakeService:
             lines.append(f"+ tree {edit.path} {edit.property} = {edit.value}")
         return lines
 
-    async def plan(self, request: Request, *, json: bool = False) -> str:
+    async def plan(self, request: Request, *, json: bool = False, panic: bool = False) -> str:
         head = f"arm64 plan for {request.kernel}\n\n"
         rows = [f"segment {n:2}  0x{0x40000000 + n * 0x200000:010x}" for n in range(40)]
         return head + "\n".join(rows)
 
-    async def load(self, request: Request) -> list[str]:
+    async def load(self, request: Request, *, panic: bool = False) -> list[str]:
         self.booted.append(request)
         title = next(one.title for one in self.state.entries if one.id == request.entry)
         for done in range(0, 101, 25):
@@ -235,7 +235,7 @@ class FakeService:
     async def start(self) -> None:
         self.change(phase=Phase.starting)
 
-    async def unload(self) -> None:
+    async def unload(self, *, panic: bool = False) -> None:
         self.change(phase=Phase.waiting, title="")
 
     async def rescan(self) -> None:

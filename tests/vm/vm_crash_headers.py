@@ -1,0 +1,10 @@
+"""Run in a virtual machine: the program headers that a crash kernel would be handed, as JSON."""
+
+import json
+import struct
+
+from bootmenu.discover.machine import read_machine
+from bootmenu.loader.crash import reserve
+
+header = reserve(read_machine()).header.source
+print(json.dumps(list(struct.iter_unpack("<II6Q", header[64:]))))

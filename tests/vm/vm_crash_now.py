@@ -1,0 +1,18 @@
+"""Run in a virtual machine: say where in memory a page of ours lies, and crash the kernel."""
+
+import mmap
+import struct
+from pathlib import Path
+
+from bootmenu.kexec._abi import ffi
+
+PAGE = mmap.PAGESIZE
+
+page = mmap.mmap(-1, PAGE)
+page[:] = b"remember the crashed kernel's memory".ljust(PAGE // 2, b".") * 2
+virtual = int(ffi.cast("uintptr_t", ffi.from_buffer(page)))
+with Path("/proc/self/pagemap").open("rb", buffering=0) as pagemap:
+    pagemap.seek(virtual // PAGE * 8)
+    (entry,) = struct.unpack("<Q", pagemap.read(8))
+print(f"the page lies at {(entry & (1 << 55) - 1) * PAGE:#x}.", flush=True)
+Path("/proc/sysrq-trigger").write_text("c")
