@@ -88,7 +88,11 @@ def _add_reading(command: Command) -> None:
     machine.add_argument(
         "file", metavar="FILE", help="for a bug report, or bootmenu plan elsewhere"
     )
-    command("doctor", "say what on this machine would make kexec fail, and the remedy", "")
+    doctor = command(
+        "doctor", "say what on this machine would make kexec fail, and the remedy", "", "--json"
+    )
+    doctor.epilog = f"{doctor.epilog}\n\nexit status: 0 kexec should work, 1 it would fail"
+    _json(doctor)
 
 
 def _add_starting(command: Command) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from bootmenu.arguments import parse
 from bootmenu.errors import BootmenuError, UsageError
-from bootmenu.model import Severity
 
 if TYPE_CHECKING:
     from bootmenu.daemon.client import Daemon
@@ -148,17 +147,13 @@ def _machine(options: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_: argparse.Namespace) -> int:
+def _doctor(options: argparse.Namespace) -> int:
     from bootmenu.discover.machine import read_machine
-    from bootmenu.loader.preflight import diagnose
+    from bootmenu.loader.doctor import examine
 
-    findings = diagnose(read_machine())
-    for finding in findings:
-        cause = f" ({finding.cause})" if finding.cause else ""
-        _print(f"{finding.severity}: {finding.message}{cause}\n  remedy: {finding.remedy}")
-    if not findings:
-        _print("Nothing on this machine is known to make kexec fail.")
-    return int(any(finding.severity is Severity.ERROR for finding in findings))
+    found = examine(read_machine())
+    _print(found.json() if options.json else found.text())
+    return int(found.fails)
 
 
 # --- to the next kernel ----------------------------------------------------------------

@@ -350,7 +350,28 @@ class Cpu:
 
     number: int
     midr: int | None = None  # MIDR_EL1, names the core model (arm64)
-    enable_method: str = ""  # psci, spin-table
+    enable_method: str = ""  # psci, spin-table, parking-protocol
+    stoppable: bool | None = None  # whether it can be switched off; None where that is not told
+
+
+@dataclass(frozen=True, slots=True)
+class Watchdog:
+    """A timer that resets the machine unless it is fed in time."""
+
+    name: str  # watchdog0
+    identity: str = ""  # what its driver calls it
+    running: bool = False
+    nowayout: bool = False  # once it runs it cannot be stopped
+    timeout: int = 0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPort:
+    """A network interface that is up: packets that arrive are written into memory."""
+
+    name: str  # eth0
+    driver: str
+    bus: str  # platform, pci, usb, ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +476,8 @@ class Machine:
     memory_available: int = 0
     consoles: tuple[str, ...] = ()
     kexec: KexecLimits = field(default_factory=KexecLimits)
+    watchdogs: tuple[Watchdog, ...] = ()
+    ports: tuple[NetworkPort, ...] = ()
     pc: Pc | None = None  # on x86 only
     crash: CrashFacts = field(default_factory=CrashFacts)
 

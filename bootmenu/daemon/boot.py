@@ -19,6 +19,7 @@ from bootmenu.errors import DaemonError, VolumeError
 from bootmenu.files import VolumeFiles, whole
 from bootmenu.model import (
     LOCAL,
+    BlockDevice,
     BootRequest,
     FileSlice,
     LoadPlan,
@@ -113,10 +114,14 @@ async def plan(
     request: BootRequest,
     volumes: Sequence[Volume],
     machine: Callable[[], Machine],
+    roots: Callable[[], Sequence[BlockDevice]],
     *,
     panic: bool = False,
 ) -> LoadPlan:
-    """The plan of *request*, with *panic* as a crash kernel. Raises BootmenuError."""
+    """The plan of *request*, with *panic* as a crash kernel.
+
+    *roots* are the devices that its root may lie on. Raises BootmenuError.
+    """
 
     def prepare() -> LoadPlan:
         from bootmenu import loader
@@ -124,7 +129,7 @@ async def plan(
         def file(resource: Resource) -> FileSlice:
             return locate(resource, volumes)
 
-        return loader.prepare(
+        made = loader.prepare(
             kernel=file(request.kernel),
             initrds=[file(resource) for resource in request.initrds],
             dtb=file(request.dtb) if request.dtb else None,
@@ -136,6 +141,7 @@ async def plan(
             configuration=configuration_of(request),
             panic=panic,
         )
+        return made.with_findings(loader.examine_root(made.cmdline, roots()))
 
     return await in_thread(prepare)
 

@@ -24,7 +24,16 @@ from bootmenu.daemon.publish import Publisher
 from bootmenu.daemon.threads import in_thread
 from bootmenu.discover.sources import Source
 from bootmenu.errors import BootmenuError, DaemonError, UsageError
-from bootmenu.model import LOCAL, BootEntry, BootRequest, LoadPlan, Machine, Rename, Save
+from bootmenu.model import (
+    LOCAL,
+    BlockDevice,
+    BootEntry,
+    BootRequest,
+    LoadPlan,
+    Machine,
+    Rename,
+    Save,
+)
 
 SETTLE = 10.0
 """Seconds that the countdown waits for devices that are still being read."""
@@ -307,7 +316,12 @@ class BootDaemon:
     async def plan(self, request: wire.Request, *, local: bool, panic: bool = False) -> LoadPlan:
         """The plan of *request*, with *panic* as a crash kernel. Raises BootmenuError."""
         asked = self.request(request, local=local)
-        return await boot.plan(asked, self.inventory.volumes, self.machine, panic=panic)
+        volumes = self.inventory.volumes
+        return await boot.plan(asked, volumes, self.machine, self._roots, panic=panic)
+
+    def _roots(self) -> list[BlockDevice]:
+        """The devices that a system's root may lie on: another machine's are not here."""
+        return [] if self._pretending else self._source.roots()
 
     async def load(self, request: wire.Request, *, local: bool, panic: bool = False) -> LoadPlan:
         """Load *request*, with *panic* as a crash kernel.
@@ -410,7 +424,7 @@ class BootDaemon:
             loop.call_soon_threadsafe(show, wire.Progress(step=step, done=done, total=total))
 
         volumes = self.inventory.volumes
-        plan = await boot.plan(asked, volumes, self.machine, panic=panic)
+        plan = await boot.plan(asked, volumes, self.machine, self._roots, panic=panic)
         await boot.check(plan)
         if leaving and not self._owner:
             boot.check_hand_over()

@@ -143,10 +143,10 @@ def graft(tree: DeviceTree, running: DeviceTree) -> None:
 def _graft_memory(tree: DeviceTree, running: DeviceTree) -> None:
     """Take over /memory nodes, unless the DTB says itself how much memory there is.
 
-    Many say <0 0> there, for firmware to fill in.
+    Many say a size of 0 there, for firmware to fill in.
     """
-    real = [path for path in _memory(running) if any(running.get(path, "reg") or b"")]
-    if not real or any(any(tree.get(path, "reg") or b"") for path in _memory(tree)):
+    real = [path for path in _memory(running) if _sized(running, path)]
+    if not real or has_memory(tree):
         return
     for path in _memory(tree):
         tree.remove_node(path)
@@ -155,6 +155,21 @@ def _graft_memory(tree: DeviceTree, running: DeviceTree) -> None:
         if node is not None:
             tree.graft("/", node)
             _recode(tree, path, _cells(running, "/"), _cells(tree, "/"))
+
+
+def has_memory(tree: DeviceTree) -> bool:
+    """Whether *tree* says how much memory there is."""
+    return any(_sized(tree, path) for path in _memory(tree))
+
+
+def _sized(tree: DeviceTree, path: str) -> bool:
+    """Whether the reg of the memory node *path* has a range that is not empty."""
+    reg = tree.get(path, "reg") or b""
+    address, size = (4 * cells for cells in _cells(tree, "/"))
+    step = address + size
+    if not size or step > len(reg):
+        return False
+    return any(any(reg[at + address : at + step]) for at in range(0, len(reg), step))
 
 
 def _memory(tree: DeviceTree) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from bootmenu.errors import UsageError
 from bootmenu.model import (
@@ -24,8 +24,10 @@ from bootmenu.model import (
     KernelText,
     KexecLimits,
     Machine,
+    NetworkPort,
     Pc,
     Platform,
+    Watchdog,
 )
 
 SCHEMA = "bootmenu.machine/1"
@@ -39,6 +41,7 @@ _NOT_A_CAPTURE = (
 )
 BOOT_PARAMS_SIZE = 4096
 SECRETS = frozenset({"kaslr-seed", "rng-seed"})
+_Noun = TypeVar("_Noun", Cpu, KexecLimits, NetworkPort, Watchdog)
 
 
 def capture(machine: Machine) -> str:
@@ -55,19 +58,10 @@ def capture(machine: Machine) -> str:
             "memory_total": machine.memory_total,
             "memory_available": machine.memory_available,
             "consoles": machine.consoles,
-            "cpus": [
-                {"number": cpu.number, "midr": cpu.midr, "enable_method": cpu.enable_method}
-                for cpu in machine.cpus
-            ],
-            "kexec": {
-                "supported": machine.kexec.supported,
-                "load_disabled": machine.kexec.load_disabled,
-                "load_limit": machine.kexec.load_limit,
-                "load_limit_panic": machine.kexec.load_limit_panic,
-                "lockdown": machine.kexec.lockdown,
-                "privileged": machine.kexec.privileged,
-                "initial_pid_namespace": machine.kexec.initial_pid_namespace,
-            },
+            "cpus": [asdict(cpu) for cpu in machine.cpus],
+            "watchdogs": [asdict(dog) for dog in machine.watchdogs],
+            "ports": [asdict(port) for port in machine.ports],
+            "kexec": asdict(machine.kexec),
             "iomem": [
                 f"{'  ' * r.depth}{r.start:08x}-{r.end:08x} : {r.name}" for r in machine.iomem
             ],
@@ -130,15 +124,14 @@ def _machine(stored: dict[str, Any]) -> Machine:
         cmdline=str(stored["cmdline"]),
         release=str(stored["release"]),
         platform=Platform(stored["platform"]),
-        cpus=tuple(
-            Cpu(int(cpu["number"]), cpu["midr"], str(cpu["enable_method"]))
-            for cpu in stored["cpus"]
-        ),
+        cpus=tuple(_facts(Cpu, cpu) for cpu in stored["cpus"]),
         compatible=tuple(map(str, stored["compatible"])),
         memory_total=int(stored["memory_total"]),
         memory_available=int(stored["memory_available"]),
         consoles=tuple(map(str, stored["consoles"])),
-        kexec=KexecLimits(**stored["kexec"]),
+        kexec=_facts(KexecLimits, stored["kexec"]),
+        watchdogs=tuple(_facts(Watchdog, dog) for dog in stored.get("watchdogs", ())),
+        ports=tuple(_facts(NetworkPort, port) for port in stored.get("ports", ())),
         pc=_pc(stored.get("pc")),
         crash=_crash(stored.get("crash")),
     )
@@ -164,6 +157,15 @@ def _address(value: Any) -> int:
     if not 0 <= int(value) < 1 << 64:
         raise ValueError(f"no address: {value}")
     return int(value)
+
+
+def _facts(noun: type[_Noun], stored: dict[str, Any]) -> _Noun:
+    """A *noun* of plain values, as asdict() gave them; what an older capture lacks is default."""
+    types = get_type_hints(noun)
+    for name, value in stored.items():
+        if not isinstance(value, types[name]):
+            raise TypeError(f"{name}: {value!r:.60}")
+    return noun(**stored)
 
 
 def _pc(stored: dict[str, Any] | None) -> Pc | None:

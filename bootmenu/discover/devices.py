@@ -75,6 +75,24 @@ class UdevDevices:
         """Whether udevd still works on something that happened."""
         return (_UDEV / "queue").exists()
 
+    def roots(self) -> list[BlockDevice]:
+        """Every device that a system's root may lie on, with its identity.
+
+        None where that cannot be told: without udevd, or where some device holds what is put
+        together or unlocked first, such as RAID, LVM or LUKS. Blocks as :meth:`listing` does.
+        """
+        found = []
+        for device in self._context.list_devices(subsystem="block"):
+            properties: Mapping[str, str] = device.properties
+            if not (self._daemon and device.is_initialized):
+                return []
+            usage, fstype = properties.get("ID_FS_USAGE", ""), properties.get("ID_FS_TYPE", "")
+            if usage not in {"", "filesystem"} and fstype != "swap":
+                return []
+            name: str = device.sys_name
+            found.append(_with_filesystem(BlockDevice(name, f"/dev/{name}"), properties))
+        return found
+
     def close(self) -> None:
         """No more news."""
         if self._monitor is not None:

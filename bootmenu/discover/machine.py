@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 
+from bootmenu.discover.peripherals import ports, watchdogs
 from bootmenu.model import (
     Arch,
     Cpu,
@@ -24,6 +25,8 @@ from bootmenu.model import (
 
 _IOMEM = re.compile(r"( *)([0-9a-f]+)-([0-9a-f]+) : (.*)")
 _CAP_SYS_BOOT = 22
+_FADT_ARM_FLAGS = 129
+_FADT_PSCI = 1 << 0
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 
 
@@ -77,12 +80,14 @@ class _Reader:
             cmdline=self.text("proc/cmdline"),
             release=os.uname().release,
             platform=self.platform(arch),
-            cpus=self.cpus(),
+            cpus=self.cpus(arch),
             compatible=tuple(compatible.split("\0")) if compatible else (),
             memory_total=memory.get("MemTotal", 0),
             memory_available=memory.get("MemAvailable", 0),
             consoles=tuple(self.text("sys/class/tty/console/active").split()),
             kexec=self.limits(),
+            watchdogs=watchdogs(self.root),
+            ports=ports(self.root),
             pc=self.pc() if arch is Arch.X86_64 else None,
             crash=self.crash(iomem),
         )
@@ -125,20 +130,36 @@ class _Reader:
                 found[name] = int(number) * 1024
         return found
 
-    def cpus(self) -> tuple[Cpu, ...]:
+    def cpus(self, arch: Arch) -> tuple[Cpu, ...]:
         """All possible processors: those that the running kernel may have started."""
         folder = "sys/devices/system/cpu"
+        told = self.acpi_method() if arch is Arch.ARM64 else ""
         found = []
         for number in _numbers(self.text(f"{folder}/possible")):
             cpu = f"{folder}/cpu{number}"
             midr = self.number(f"{cpu}/regs/identification/midr_el1")
-            found.append(Cpu(number, midr, self.text(f"{cpu}/of_node/enable-method")))
+            method = self.text(f"{cpu}/of_node/enable-method") or told
+            # The kernel offers to switch off those that it can.
+            there = (self.root / cpu).is_dir()
+            stoppable = (self.root / cpu / "online").exists() if there else None
+            found.append(Cpu(number, midr, method, stoppable))
         return tuple(found)
 
     def limit(self, kind: str) -> int | None:
         """How many loads of *kind* are permitted still, None for any number."""
         limit = self.number(f"proc/sys/kernel/kexec_load_limit_{kind}")
         return None if limit is None or limit < 0 else limit
+
+    def acpi_method(self) -> str:
+        """How ACPI starts processors on arm64: its table FADT says it for all of them.
+
+        Specification: ACPI 6.5, 5.2.9 and 5.2.9.4, "ARM architecture boot flags".
+        """
+        fadt = self.data("sys/firmware/acpi/tables/FACP")
+        if len(fadt) < _FADT_ARM_FLAGS + 2:
+            return ""
+        compliant = fadt[_FADT_ARM_FLAGS] & _FADT_PSCI
+        return "psci" if compliant else "parking-protocol"
 
     def limits(self) -> KexecLimits:
         """What kernel and policy allow."""

@@ -26,6 +26,12 @@ class Source(Protocol):
     def busy(self) -> bool:
         """Whether more devices are about to be reported."""
 
+    def roots(self) -> list[BlockDevice]:
+        """Every device that a system's root may lie on; none where that cannot be told.
+
+        May block.
+        """
+
     def identify(self, device: BlockDevice) -> BlockDevice | None:
         """*device* with its filesystem; None when it has none after all. May block.
 
@@ -64,6 +70,7 @@ class BlockDevices:
         self.watch = self._devices.watch
         self.listing = self._devices.listing
         self.busy = self._devices.busy
+        self.roots = self._devices.roots
         self.stop = self._devices.close
         self.open = self._mounts.open
         self.close = self._mounts.close
@@ -124,6 +131,10 @@ class Directories:
     def busy(self) -> bool:
         """Never."""
         return False
+
+    def roots(self) -> list[BlockDevice]:
+        """None: the directories may be of any machine's disks."""
+        return []
 
     def identify(self, device: BlockDevice) -> BlockDevice | None:
         """*device* itself."""

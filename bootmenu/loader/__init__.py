@@ -3,7 +3,7 @@
 from bootmenu.devicetree import compare, describe
 from bootmenu.loader.described import tree
 from bootmenu.loader.plan import prepare
-from bootmenu.loader.preflight import check, diagnose
+from bootmenu.loader.preflight import check, diagnose, examine_root
 from bootmenu.loader.render import render_json, render_text
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "compare",
     "describe",
     "diagnose",
+    "examine_root",
     "prepare",
     "render_json",
     "render_text",

@@ -73,7 +73,12 @@ def place(
         starts = consecutive(pair.initrd, sizes)
         high = order is not _bottom
         return Placement(pair.kernel, kernel_size, starts, tree, page_of_code, high)
-    raise no_room(needs.kernel, needs.initrd, Holes(free).largest(), crash=bool(inside))
+    reach = (
+        "the initrd must lie within 32 GiB of the kernel"
+        if image.anywhere
+        else "the kernel must lie near its start, the initrd within 32 GiB of the kernel"
+    )
+    raise no_room(needs.kernel, needs.initrd, Holes(free), reach, crash=bool(inside))
 
 
 class _Needs(NamedTuple):

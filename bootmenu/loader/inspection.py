@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from bootmenu.devicetree.chosen import ENTROPY
 from bootmenu.errors import BootmenuError
@@ -40,15 +40,7 @@ class Inspection:
 
     def json(self) -> str:
         """As one JSON object."""
-        findings = [
-            {
-                "severity": finding.severity,
-                "message": finding.message,
-                "cause": finding.cause,
-                "remedy": finding.remedy,
-            }
-            for finding in self.findings
-        ]
+        findings = [asdict(finding) for finding in self.findings]
         return json.dumps(
             {**self.description.data(), "boots_here": self.boots, "findings": findings}, indent=2
         )

@@ -174,25 +174,55 @@ class Holes:
         """Bytes of the largest hole."""
         return max((part.size for part in self._free), default=0)
 
+    def total(self) -> int:
+        """Bytes of all holes."""
+        return sum(part.size for part in self._free)
 
-def no_room(kernel: int, initrds: int, largest: int, *, crash: bool = False) -> PlacementError:
-    """The error for *kernel* and *initrds* bytes that fit nowhere; *largest* is the best hole.
+def mib(size: int) -> str:
+    """*size* bytes in words, rounded up to whole MiB."""
+    return f"{-(-size // MIB):,} MiB"
 
-    With *crash* that is the memory which is set aside for a crash kernel.
+
+def no_room(
+    kernel: int, initrds: int, holes: Holes, reach: str, *, crash: bool = False
+) -> PlacementError:
+    """The error for *kernel* and *initrds* bytes, each in one piece, that fit nowhere in *holes*.
+
+    *reach* says in words where they must lie. With *crash*, *holes* is the memory that is set
+    aside for a crash kernel.
     """
-    message = (
-        f"no room: the kernel takes {kernel // MIB} MiB in one piece, the initrds "
-        f"{initrds // MIB} MiB, and what they are told some more; "
-    )
-    if not crash:
-        return PlacementError(
-            f"{message}the largest free piece of memory has {largest // MIB} MiB",
-            hint="use a smaller initrd, or give the machine more memory",
+    if crash:
+        return _no_crash_room(kernel, initrds, holes.largest())
+    largest, free = holes.largest(), holes.total()
+    name, size = ("kernel", kernel) if kernel > initrds else ("initrd", initrds)
+    if size > largest:
+        missing = (
+            f"the {name} takes {mib(size)} in one piece, and the largest free piece of memory "
+            f"has {largest // MIB:,} MiB: {mib(size - largest)} are missing"
         )
+    elif kernel + initrds > free:
+        missing = (
+            f"kernel and initrd take {mib(kernel + initrds)}, and {free // MIB:,} MiB of memory "
+            f"are free: {mib(kernel + initrds - free)} are missing"
+        )
+    else:
+        missing = (
+            f"the kernel takes {mib(kernel)} in one piece, the initrd {mib(initrds)}, and what "
+            f"they are told some more; the largest free piece of memory has "
+            f"{largest // MIB:,} MiB, and {reach}"
+        )
+    return PlacementError(
+        f"no room: {missing}", hint="use a smaller initrd, or give the machine more memory"
+    )
+
+
+def _no_crash_room(kernel: int, initrds: int, largest: int) -> PlacementError:
     needed = kernel + initrds + CRASH_OTHERS
-    missing = max(-(-(needed - largest) // MIB), 1)
+    missing = max(needed - largest, MIB)
     wanted = max(256, align_up(2 * needed // MIB, 64))
     return PlacementError(
-        f"{message}{largest // MIB} MiB are set aside for a crash kernel, {missing} MiB too few",
+        f"no room: the kernel takes {mib(kernel)} in one piece, the initrd {mib(initrds)}, and "
+        f"what they are told some more; {largest // MIB:,} MiB are set aside for a crash kernel, "
+        f"{mib(missing)} too few",
         hint=f"start the running kernel with crashkernel={wanted}M, or use a smaller initrd",
     )

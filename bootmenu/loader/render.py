@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from bootmenu.errors import PlacementError
 from bootmenu.loader.memory import RAM, Range, crash_regions, merge, usable
@@ -58,15 +59,7 @@ def render_json(plan: LoadPlan, machine: Machine) -> str:
                 {"start": part.start, "end": part.end}
                 for part in (crash_regions(machine) if plan.panic else _usable(machine))
             ],
-            "findings": [
-                {
-                    "severity": finding.severity,
-                    "message": finding.message,
-                    "cause": finding.cause,
-                    "remedy": finding.remedy,
-                }
-                for finding in plan.findings
-            ],
+            "findings": [asdict(finding) for finding in plan.findings],
         },
         indent=2,
     )

@@ -160,7 +160,8 @@ def place(
             code = _take(holes, PAGE, limit)
             if told is not None and code is not None:
                 return Placement(kernel, size, consecutive(initrd, sizes), told, code)
-    raise no_room(size, sum(sizes), Holes(free).largest(), crash=bool(inside))
+    reach = "all must lie above 1 MiB" + ("" if header.above_4g else " and below 4 GiB")
+    raise no_room(size, sum(sizes), Holes(free), reach, crash=bool(inside))
 
 
 def _take(holes: Holes, size: int, limit: int | None) -> int | None:

@@ -23,6 +23,7 @@ class FakeDisks:
         self.closed: list[str] = []
         self.written: list[str] = []
         self.more_to_come = False
+        self.tells_roots = False
         self._report: Callable[[DeviceEvent], None] | None = None
 
     def plug(self, root: Path, name: str, **identity: str) -> None:
@@ -47,6 +48,9 @@ class FakeDisks:
 
     def listing(self) -> list[BlockDevice]:
         return [self._device(name) for name in self.volumes]
+
+    def roots(self) -> list[BlockDevice]:
+        return self.listing() if self.tells_roots else []
 
     def busy(self) -> bool:
         return self.more_to_come
@@ -132,7 +136,7 @@ TREE = """/dts-v1/;
         #size-cells = <0>;
         cpu@0 { device_type = "cpu"; compatible = "arm,cortex-a57"; reg = <0>; };
     };
-    chosen { bootargs = "console=ttyAMA0"; };
+    chosen { bootargs = "console=ttyAMA0"; stdout-path = "/pl011@9000000"; };
     memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0 0x40000000>; };
 };
 """

@@ -238,6 +238,22 @@ async def test_a_warning_of_the_loader_is_told(
     assert "ttyS7" in warning
 
 
+async def test_a_root_on_no_disk_is_told_where_all_disks_are_known(
+    served: Served, fdt: bytes, debian: Path, kernel: Kernel
+) -> None:
+    served.disks.plug(debian, "vdb1", label="data")
+    served.start(fdt)
+    menu = await served.menu()
+    await menu.until(lambda state: len(state.entries) == 2)
+    request = menu.request("Debian", cmdline="root=LABEL=x")
+    assert await menu.call("Load", request=request) == []
+    served.disks.tells_roots = True
+    (warning,) = await menu.call("Load", request=request)
+    assert warning == "no disk here has root=LABEL=x: here: LABEL=data"
+    there = menu.request("Debian", cmdline="root=LABEL=data")
+    assert await menu.call("Load", request=there) == []
+
+
 async def test_while_one_system_starts_no_other_can(
     served: Served, fdt: bytes, debian: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bootmenu.discover.devices import Action, DeviceEvent, UdevDevices
+from bootmenu.model import BlockDevice
 
 
 class FakeDevice:
@@ -75,6 +76,34 @@ def test_a_partition_is_described_with_its_disk(devices: UdevDevices) -> None:
 )
 def test_what_cannot_hold_a_system_is_not_there(devices: UdevDevices, device: FakeDevice) -> None:
     assert describe(devices, device) is None
+
+
+def roots(devices: UdevDevices, *found: FakeDevice) -> list[BlockDevice]:
+    devices._context = SimpleNamespace(list_devices=lambda subsystem: found)
+    return devices.roots()
+
+
+def test_every_device_may_be_a_root(devices: UdevDevices) -> None:
+    disk = FakeDevice("vda", {"ID_PART_TABLE_TYPE": "gpt"})
+    swap = FakeDevice("vda2", {"ID_FS_USAGE": "other", "ID_FS_TYPE": "swap"}, disk=disk)
+    system = FakeDevice("vda1", EXT4 | {"ID_PART_ENTRY_UUID": "abcd"}, disk=disk)
+    found = roots(devices, disk, swap, system)
+    assert [device.name for device in found] == ["vda", "vda2", "vda1"]
+    assert (found[2].uuid, found[2].partuuid) == ("1234", "abcd")
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"ID_FS_USAGE": "crypto", "ID_FS_TYPE": "crypto_LUKS"},
+        {"ID_FS_USAGE": "raid", "ID_FS_TYPE": "LVM2_member"},
+        {"ID_FS_USAGE": "other", "ID_FS_TYPE": "bcache"},
+    ],
+)
+def test_where_a_root_may_be_inside_nothing_is_told(
+    devices: UdevDevices, properties: dict[str, str]
+) -> None:
+    assert roots(devices, FakeDevice("vda", EXT4), FakeDevice("vdb", properties)) == []
 
 
 def test_news_come_as_they_happen(devices: UdevDevices) -> None:

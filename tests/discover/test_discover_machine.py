@@ -64,7 +64,7 @@ def test_everything_that_a_plan_needs_is_read(board: Path) -> None:
     assert machine.cmdline == "console=ttyAMA0 quiet"
     assert machine.release == "6.12.0-arm64"
     assert machine.platform is Platform.NONE
-    assert machine.cpus == (Cpu(0, 0x411FD070, "psci"), Cpu(1))
+    assert machine.cpus == (Cpu(0, 0x411FD070, "psci", False), Cpu(1))
     assert machine.compatible == ("acme,board", "linux,dummy-virt")
     assert (machine.memory_total, machine.memory_available) == (1000 << 10, 700 << 10)
     assert machine.consoles == ("tty0", "ttyAMA0")

@@ -1,5 +1,6 @@
 """Loads that would fail or hang are refused beforehand, with the reason and the remedy."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,10 +9,10 @@ import pytest
 
 from bootmenu import loader
 from bootmenu.errors import PreflightError
-from bootmenu.model import Cpu, EditAction, FileSlice, KexecLimits, Machine, Severity, TreeEdit
+from bootmenu.loader.doctor import examine
+from bootmenu.model import FileSlice, KexecLimits, Machine, Severity, Watchdog
 
 MakeKernel = Callable[..., FileSlice]
-MIB = 1 << 20
 
 
 def test_sound_load_has_no_findings(machine: Machine, make_kernel: MakeKernel) -> None:
@@ -48,93 +49,30 @@ def test_one_load_left_is_a_load(machine: Machine, make_kernel: MakeKernel) -> N
     loader.check(loader.prepare(kernel=make_kernel(), machine=limited))
 
 
-def test_processors_that_cannot_be_stopped(machine: Machine, make_kernel: MakeKernel) -> None:
-    spinning = replace(machine, cpus=(Cpu(0), Cpu(1, None, "spin-table")))
-    with pytest.raises(PreflightError, match="spin-table") as caught:
-        loader.check(loader.prepare(kernel=make_kernel(), machine=spinning))
-    assert "nr_cpus=1" in caught.value.hint
-    alone = replace(machine, cpus=(Cpu(0, None, "spin-table"),))
-    loader.check(loader.prepare(kernel=make_kernel(), machine=alone))
-
-
-def test_16k_kernel_on_a_core_without_16k_pages(machine: Machine, make_kernel: MakeKernel) -> None:
-    plan = loader.prepare(kernel=make_kernel(flags=0b1100), machine=machine)
-    with pytest.raises(PreflightError, match="16 KiB pages, which Cortex-A57 does not") as caught:
-        loader.check(plan)
-    assert "4 KiB pages" in caught.value.hint
-
-
-def test_64k_kernel_on_a_core_with_64k_pages(machine: Machine, make_kernel: MakeKernel) -> None:
-    assert loader.prepare(kernel=make_kernel(flags=0b1110), machine=machine).findings == ()
-
-
-def test_page_size_on_an_unknown_core_is_a_warning(
-    machine: Machine, make_kernel: MakeKernel
-) -> None:
-    for cpus in ((), (Cpu(0, 0x000F0510, "psci"),), (Cpu(0),)):
-        unknown = replace(machine, cpus=cpus)
-        plan = loader.prepare(kernel=make_kernel(flags=0b1100), machine=unknown)
-        assert [finding.severity for finding in plan.findings] == [Severity.WARNING]
-        loader.check(plan)
-
-
-def test_one_weak_core_among_strong_ones_decides(machine: Machine, make_kernel: MakeKernel) -> None:
-    mixed = replace(machine, cpus=(Cpu(0, 0x414FD0B1, "psci"), Cpu(1, 0x410FD034, "psci")))
-    with pytest.raises(PreflightError, match="Cortex-A53"):
-        loader.check(loader.prepare(kernel=make_kernel(flags=0b1100), machine=mixed))
-
-
-def test_more_than_half_of_the_memory(
-    machine: Machine, make_kernel: MakeKernel, make_initrd: Callable[[int], FileSlice]
-) -> None:
-    plan = loader.prepare(kernel=make_kernel(), initrds=[make_initrd(600 * MIB)], machine=machine)
-    with pytest.raises(PreflightError, match="over half of the memory"):
-        loader.check(plan)
-
-
-def test_more_than_is_free_is_a_warning(
-    machine: Machine, make_kernel: MakeKernel, make_initrd: Callable[[int], FileSlice]
-) -> None:
-    full = replace(machine, memory_available=20 * MIB)
-    plan = loader.prepare(kernel=make_kernel(), initrds=[make_initrd(30 * MIB)], machine=full)
-    assert [finding.severity for finding in plan.findings] == [Severity.WARNING]
-
-
-def test_cmdline_that_would_be_cut_off(machine: Machine, make_kernel: MakeKernel) -> None:
-    loader.check(loader.prepare(kernel=make_kernel(), cmdline="x" * 2047, machine=machine))
-    with pytest.raises(PreflightError, match="2,048 bytes"):
-        loader.check(loader.prepare(kernel=make_kernel(), cmdline="x" * 2048, machine=machine))
-
-
-def test_console_that_is_not_here(machine: Machine, make_kernel: MakeKernel) -> None:
-    plan = loader.prepare(kernel=make_kernel(), cmdline="console=ttyS0,9600", machine=machine)
-    assert "add console=ttyAMA0" in plan.findings[0].remedy
-    plan = loader.prepare(
-        kernel=make_kernel(), cmdline="console=ttyS0 console=tty0", machine=machine
-    )
-    assert plan.findings == ()
-
-
-def test_node_in_the_stub_of_an_acpi_machine(
-    machine: Machine, make_kernel: MakeKernel, virt_dtb: bytes
-) -> None:
-    """The kernel would take the tree for a description and find no processor in it."""
-    from bootmenu.devicetree import DeviceTree
-
-    stub = DeviceTree()
-    stub.add_node("/chosen")
-    acpi = replace(machine, fdt=stub.serialize())
-    edits = [TreeEdit(EditAction.ADD_NODE, "/mine")]
-    loader.check(loader.prepare(kernel=make_kernel(), machine=acpi))
-    with pytest.raises(PreflightError, match="no processors") as caught:
-        loader.check(loader.prepare(kernel=make_kernel(), machine=acpi, edits=edits))
-    assert "acpi=force" in caught.value.hint
-    loader.check(
-        loader.prepare(kernel=make_kernel(), machine=acpi, edits=edits, cmdline="acpi=force")
-    )
-
-
 def test_hidden_memory_map_is_diagnosed(machine: Machine) -> None:
     (finding,) = loader.diagnose(replace(machine, iomem=()))
     assert finding.severity is Severity.ERROR
     assert finding.remedy
+
+
+def test_diagnosis_reads_well_on_a_terminal_and_in_a_program(machine: Machine) -> None:
+    limits = KexecLimits(lockdown="integrity", initial_pid_namespace=False)
+    dog = Watchdog("watchdog0", "i6300ESB timer", running=True, timeout=30)
+    found = examine(replace(machine, kexec=limits, watchdogs=(dog,)))
+    lines = found.text().splitlines()
+    assert max(map(len, lines)) <= 80
+    starts = [line.split(":")[0] for line in lines if line[:1].isalpha() and ":" in line]
+    assert starts == ["error", "error", "warning"]
+    assert lines[-1] == "kexec would fail on this machine."
+    stored = json.loads(found.json())
+    assert stored["schema"] == "bootmenu.doctor/1"
+    assert stored["fails"]
+    assert {"severity", "message", "cause", "remedy"} == set(stored["findings"][0])
+
+
+def test_warnings_alone_do_not_fail_a_diagnosis(machine: Machine) -> None:
+    dog = Watchdog("watchdog0", running=True, timeout=30)
+    found = examine(replace(machine, watchdogs=(dog,)))
+    assert not found.fails
+    assert "expected to work" in found.text()
+    assert examine(machine).text() == "Nothing on this machine is known to make kexec fail."

@@ -1,0 +1,106 @@
+"""What would make a load fail, or the kernel that it starts hang, seen beforehand.
+
+:func:`diagnose` needs the machine alone (``bootmenu doctor``); :func:`examine` looks at one
+load as well. Each module here has the checks of one noun. What cannot be told is no finding:
+a false alarm teaches people to overlook the true ones. Sources of what is permitted:
+kernel/kexec_core.c and Documentation/admin-guide/sysctl/kernel.rst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.errors import PreflightError
+from bootmenu.images import KernelImage
+from bootmenu.loader.preflight import cmdline, devices, memory, processors
+from bootmenu.loader.preflight import tree as handed_over
+from bootmenu.loader.preflight.findings import error, note, warning
+from bootmenu.loader.preflight.root import examine_root
+from bootmenu.model import Finding, LoadPlan, Machine, Severity
+
+__all__ = ["check", "diagnose", "error", "examine", "examine_root", "note", "warning"]
+
+
+def check(plan: LoadPlan) -> None:
+    """Raise PreflightError when *plan* must not be loaded, with the first reason's remedy."""
+    errors = [finding for finding in plan.findings if finding.severity is Severity.ERROR]
+    if errors:
+        texts = [f"{f.message}: {f.cause}" if f.cause else f.message for f in errors]
+        raise PreflightError("; ".join(texts), hint=errors[0].remedy)
+
+
+def diagnose(machine: Machine) -> tuple[Finding, ...]:
+    """What on *machine* would make any kexec fail, or its next kernel suffer."""
+    return (*_whatever_is_loaded(machine), *_at_the_jump(machine))
+
+
+def examine(
+    plan: LoadPlan, image: KernelImage, tree: DeviceTree | None, machine: Machine
+) -> tuple[Finding, ...]:
+    """What would make the load of *plan*, with the kernel *image* and *tree*, fail or hang.
+
+    *tree* is None where none is handed over.
+    """
+    given = () if tree is None else (tree,)
+    return (
+        *_whatever_is_loaded(machine, panic=plan.panic),
+        *(() if plan.panic else _at_the_jump(machine)),
+        *processors.page_size(image, machine),
+        *(finding for one in given for finding in handed_over.complete(plan, one)),
+        *(finding for one in given for finding in handed_over.same_board(one, machine)),
+        *memory.enough(plan, machine),
+        *cmdline.length(plan, image),
+        *cmdline.consoles(plan, tree, machine),
+    )
+
+
+def _whatever_is_loaded(machine: Machine, *, panic: bool = False) -> Iterator[Finding]:
+    yield from _kernel_policy(machine, panic=panic)
+    yield from processors.parking(machine, panic=panic)
+    yield from memory.known(machine)
+
+
+def _at_the_jump(machine: Machine) -> Iterator[Finding]:
+    """What goes on meanwhile; a crash kernel has memory that nothing else was ever given."""
+    yield from devices.watchdogs(machine)
+    yield from devices.network_ports(machine)
+    yield from devices.message_interrupts(machine)
+
+
+def _kernel_policy(machine: Machine, *, panic: bool) -> Iterator[Finding]:
+    kexec = machine.kexec
+    limit = kexec.load_limit_panic if panic else kexec.load_limit
+    if not kexec.supported:
+        yield error(
+            "the running kernel cannot kexec",
+            "it was built without CONFIG_KEXEC",
+            "run bootmenu on a kernel with CONFIG_KEXEC=y",
+        )
+    if kexec.load_disabled:
+        yield error(
+            "loading a kernel is switched off until the next reboot",
+            "kernel.kexec_load_disabled is 1",
+            "reboot, and keep that setting out of /etc/sysctl.d",
+        )
+    if limit is not None and limit <= 0:
+        name = f"kernel.kexec_load_limit_{'panic' if panic else 'reboot'}"
+        yield error(
+            "no further load is permitted",
+            f"{name} is used up: failed loads and unloads count as well",
+            "reboot; the limit cannot be raised while the kernel runs",
+        )
+    if kexec.lockdown != "none":
+        yield error(
+            "the running kernel is locked down",
+            f"lockdown is {kexec.lockdown}, as with secure boot",
+            "switch secure boot off, or start the running kernel without lockdown=",
+        )
+    if not kexec.privileged:
+        yield error("no right to kexec", "CAP_SYS_BOOT is missing", "run this as root")
+    if not kexec.initial_pid_namespace:
+        yield error(
+            "inside a container the jump would never reach the kernel",
+            "this is a child PID namespace",
+            "run bootmenu on the host",
+        )

@@ -1,0 +1,80 @@
+"""The cmdline: its length, and whether anybody here would see what the next kernel says.
+
+Sources: COMMAND_LINE_SIZE in arch/*/include/uapi/asm/setup.h, cmdline_size in
+Documentation/arch/x86/boot.rst; kernel/printk/printk.c (console_setup).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bootmenu.devicetree.chosen import CHOSEN
+from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.images import KernelImage
+from bootmenu.loader.preflight.findings import error, warning
+from bootmenu.loader.preflight.tree import described
+from bootmenu.loader.preflight.words import parameters
+from bootmenu.model import Arch, Finding, LoadPlan, Machine
+
+LONGEST = {Arch.ARM64: 2047, Arch.X86_64: 2047, Arch.RISCV64: 1023}
+"""Bytes of cmdline that a kernel takes; what is longer is cut off."""
+OLDER_RISCV = 511
+"""What a riscv64 kernel took before it was 1,023, in Linux 6.4."""
+_SCREEN = "tty0"
+
+
+def length(plan: LoadPlan, image: KernelImage) -> Iterator[Finding]:
+    """A cmdline of which the next kernel would not see the end."""
+    size = len(plan.cmdline.encode("utf-8", "surrogateescape"))
+    longest = getattr(image.header, "cmdline_size", 0) or LONGEST[plan.arch]
+    remedy = "remove parameters from the cmdline"
+    if size > longest:
+        yield error(
+            f"the cmdline has {size:,} bytes",
+            f"the kernel would cut it off after {longest:,}",
+            remedy,
+        )
+    elif plan.arch is Arch.RISCV64 and size > OLDER_RISCV:
+        yield warning(
+            f"the cmdline has {size:,} bytes",
+            f"a kernel before Linux 6.4 would cut it off after {OLDER_RISCV}",
+            remedy,
+        )
+
+
+def consoles(plan: LoadPlan, tree: DeviceTree | None, machine: Machine) -> Iterator[Finding]:
+    """A next kernel that speaks on none of the consoles that this one speaks on."""
+    here = {_console(name) for name in machine.consoles}
+    named = [value for name, value in parameters(plan.cmdline) if name == "console" and value]
+    spoken = {_console(value.split(",")[0]) for value in named} or _unasked(plan.arch, tree)
+    if not here or not spoken or None in spoken or spoken & here:
+        return
+    names = ", ".join(value.split(",")[0] for value in named)
+    yield warning(
+        "the next kernel may be silent here",
+        f"its console is {names or 'the screen'}, this kernel's {', '.join(machine.consoles)}"
+        + ("" if named else ", and its cmdline names none"),
+        f"add console={machine.consoles[-1]} to the cmdline",
+    )
+
+
+def _console(name: str) -> str | None:
+    """The console that ``console=NAME`` means; None where that depends on the next kernel."""
+    if name.startswith("uart") or ":" in name or name == "null":
+        return None
+    if re.fullmatch(r"tty\d*", name):  # every virtual terminal is on the screen
+        return _SCREEN
+    if name.isdigit():
+        return f"ttyS{name}"
+    return name if name[-1:].isdigit() else f"{name}0"
+
+
+def _unasked(arch: Arch, tree: DeviceTree | None) -> set[str | None]:
+    """What a kernel speaks on that is told no console: the screen, unless the tree says more."""
+    if arch is Arch.X86_64:
+        return {_SCREEN}
+    if tree is None or not described(tree):
+        return {None}  # ACPI may have a table for it
+    asked = any(tree.get(CHOSEN, name) for name in ("stdout-path", "linux,stdout-path"))
+    return {None} if asked else {_SCREEN}

@@ -1,0 +1,46 @@
+"""Memory: whether its map is known, and whether there is enough of it.
+
+kexec refuses more than half of all memory (kernel/kexec_core.c, sanity_check_segment_list).
+What it takes besides the destination is less than :data:`BESIDES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bootmenu.errors import PlacementError
+from bootmenu.loader.memory import MIB, mib, usable
+from bootmenu.loader.preflight.findings import error, warning
+from bootmenu.model import Finding, LoadPlan, Machine
+
+BESIDES = 32 * MIB
+"""Memory that a load takes besides its destination, at most."""
+_SMALLER = "use a smaller initrd (on Debian MODULES=dep), or give the machine more memory"
+
+
+def known(machine: Machine) -> Iterator[Finding]:
+    """A map of memory that is hidden or makes no sense."""
+    try:
+        usable(machine)
+    except PlacementError as hidden:
+        yield error(hidden.message, "", hidden.hint)
+
+
+def enough(plan: LoadPlan, machine: Machine) -> Iterator[Finding]:
+    """More than the machine, or what is free of it, can take; and how much is missing."""
+    total = sum(segment.memsz for segment in plan.segments)
+    half, free = machine.memory_total // 2, machine.memory_available
+    if half and total > half:
+        yield error(
+            f"kernel and initrd take {mib(total)}, over half of the memory",
+            f"kexec loads no more than half of {machine.memory_total // MIB:,} MiB: "
+            f"{mib(total - half)} are missing",
+            _SMALLER,
+        )
+    elif not plan.panic and free and total + BESIDES > free:
+        say = error if total > free else warning
+        yield say(
+            f"kernel and initrd take {mib(total)}, and the load up to {mib(BESIDES)} besides",
+            f"only {free // MIB:,} MiB are available: {mib(total + BESIDES - free)} are missing",
+            f"end what else runs here, {_SMALLER}",
+        )

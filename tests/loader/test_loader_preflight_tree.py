@@ -1,0 +1,69 @@
+"""Device trees that would leave the next kernel without processors, memory or its board."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bootmenu import loader
+from bootmenu.devicetree import DeviceTree
+from bootmenu.errors import PreflightError
+from bootmenu.files import whole
+from bootmenu.model import EditAction, FileSlice, Machine, Severity, TreeEdit
+
+MakeKernel = Callable[..., FileSlice]
+
+
+def test_node_in_the_stub_of_an_acpi_machine(machine: Machine, make_kernel: MakeKernel) -> None:
+    """The kernel would take the tree for a description and find no processor in it."""
+    stub = DeviceTree()
+    stub.add_node("/chosen")
+    acpi = replace(machine, fdt=stub.serialize())
+    edits = [TreeEdit(EditAction.ADD_NODE, "/mine")]
+    loader.check(loader.prepare(kernel=make_kernel(), machine=acpi))
+    with pytest.raises(PreflightError, match="no processors") as caught:
+        loader.check(loader.prepare(kernel=make_kernel(), machine=acpi, edits=edits))
+    assert "acpi=force" in caught.value.hint
+    loader.check(
+        loader.prepare(kernel=make_kernel(), machine=acpi, edits=edits, cmdline="acpi=force")
+    )
+
+
+def test_tree_without_memory(machine: Machine, make_kernel: MakeKernel) -> None:
+    edits = [TreeEdit(EditAction.REMOVE_NODE, "/memory@40000000")]
+    with pytest.raises(PreflightError, match="names no memory"):
+        loader.check(loader.prepare(kernel=make_kernel(), machine=machine, edits=edits))
+    # With UEFI the memory map is the firmware's.
+    edits.append(TreeEdit(EditAction.SET, "/chosen", "linux,uefi-system-table", "<0x0 0x7f6d0018>"))
+    loader.check(loader.prepare(kernel=make_kernel(), machine=machine, edits=edits))
+
+
+def test_memory_of_no_size_is_taken_from_the_running_tree(
+    machine: Machine, make_kernel: MakeKernel, virt_dtb: bytes, tmp_path: Path
+) -> None:
+    """Many boards' DTBs say where memory begins, and leave its size to the firmware."""
+    tree = DeviceTree.parse(virt_dtb)
+    running = tree.get("/memory@40000000", "reg")
+    tree.set("/memory@40000000", "reg", bytes(4) + b"\x40\0\0\0" + bytes(8))
+    (tmp_path / "board.dtb").write_bytes(tree.serialize())
+    board = whole(str(tmp_path / "board.dtb"))
+    plan = loader.prepare(kernel=make_kernel(), dtb=board, machine=machine)
+    assert DeviceTree.parse(plan.tree).get("/memory@40000000", "reg") == running
+    loader.check(plan)
+
+
+def test_tree_of_another_board(
+    machine: Machine, make_kernel: MakeKernel, virt_dtb: bytes, tmp_path: Path
+) -> None:
+    tree = DeviceTree.parse(virt_dtb)
+    tree.set("/", "compatible", b"acme,other\0acme,soc\0")
+    (tmp_path / "other.dtb").write_bytes(tree.serialize())
+    other = whole(str(tmp_path / "other.dtb"))
+    here = replace(machine, compatible=("linux,dummy-virt",))
+    (finding,) = loader.prepare(kernel=make_kernel(), dtb=other, machine=here).findings
+    assert finding.severity is Severity.WARNING
+    assert "acme,other, and this machine is linux,dummy-virt" in finding.cause
+    kin = replace(machine, compatible=("acme,board", "acme,soc"))
+    assert loader.prepare(kernel=make_kernel(), dtb=other, machine=kin).findings == ()
+    assert loader.prepare(kernel=make_kernel(), machine=here).findings == ()
