@@ -385,6 +385,7 @@ class KexecLimits:
     lockdown: str = "none"  # none, integrity, confidentiality
     privileged: bool = True  # CAP_SYS_BOOT
     initial_pid_namespace: bool = True
+    protected_kvm: bool = False  # arm64: the hypervisor does not let go of the machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,13 @@ class _Reader:
             lockdown=lockdown[1] if lockdown else "none",
             privileged=bool(mask >> _CAP_SYS_BOOT & 1),
             initial_pid_namespace=namespace == _INITIAL_PID_NAMESPACE,
+            protected_kvm=self.protected_kvm(),
         )
+
+    def protected_kvm(self) -> bool:
+        """Whether it was asked for and runs: below another hypervisor it does not."""
+        asked = "kvm-arm.mode=protected" in self.text("proc/cmdline").split()
+        return asked and (self.root / "sys/class/misc/kvm").exists()
 
 
 def parse_iomem(text: str) -> tuple[IoResource, ...]:

@@ -101,6 +101,13 @@ def test_restrictions_are_read(board: Path) -> None:
     )
 
 
+def test_protected_hypervisor_is_known_where_it_runs(board: Path) -> None:
+    (board / "proc/cmdline").write_text("quiet kvm-arm.mode=protected\n")
+    assert not read_machine(str(board)).kexec.protected_kvm  # there is none in a virtual machine
+    (board / "sys/class/misc/kvm").mkdir(parents=True)
+    assert read_machine(str(board)).kexec.protected_kvm
+
+
 def test_nothing_readable_is_no_error(board: Path, tmp_path: Path) -> None:
     machine = read_machine(str(tmp_path / "empty"))
     assert (machine.iomem, machine.fdt, machine.cpus) == ((), b"", ())

@@ -29,6 +29,7 @@ def test_sound_load_has_no_findings(machine: Machine, make_kernel: MakeKernel) -
         ({"load_disabled": True}, "switched off", "reboot"),
         ({"load_limit": 0}, "kexec_load_limit_reboot", "reboot"),
         ({"lockdown": "integrity"}, "locked down", "secure boot"),
+        ({"protected_kvm": True}, "protected", "kvm-arm.mode"),
         ({"privileged": False}, "CAP_SYS_BOOT", "root"),
         ({"initial_pid_namespace": False}, "PID namespace", "host"),
     ],

@@ -36,9 +36,15 @@ def start_vm() -> Iterator[StartVm]:
     """Start the image with drives and any field of VirtualMachine: start_vm(disk, memory=384)."""
     with ExitStack() as machines:
 
-        def start(*drives: Path, append: str = "", arch: Arch = Arch.ARM64, **options: Any) -> Vm:
+        def start(
+            *drives: Path,
+            append: str = "",
+            arch: Arch = Arch.ARM64,
+            kind: type[VirtualMachine] = VirtualMachine,
+            **options: Any,
+        ) -> Vm:
             built = image(arch)
-            machine = VirtualMachine(
+            machine = kind(
                 built.kernel,
                 built.initramfs,
                 arch,

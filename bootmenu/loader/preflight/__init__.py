@@ -96,6 +96,12 @@ def _kernel_policy(machine: Machine, *, panic: bool) -> Iterator[Finding]:
             f"lockdown is {kexec.lockdown}, as with secure boot",
             "switch secure boot off, or start the running kernel without lockdown=",
         )
+    if kexec.protected_kvm:
+        yield error(
+            "kexec would be refused while the hypervisor is protected",
+            "kvm-arm.mode=protected leaves it no way to let go of the machine",
+            "start this boot menu's kernel without kvm-arm.mode=protected",
+        )
     if not kexec.privileged:
         yield error("no right to kexec", "CAP_SYS_BOOT is missing", "run this as root")
     if not kexec.initial_pid_namespace:
