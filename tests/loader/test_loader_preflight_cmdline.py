@@ -75,6 +75,7 @@ def _voice(
         ("console=uart8250,mmio,0x10000", "ttyS0"),  # what that becomes, only the kernel knows
         ("console=00:04:0.0 quiet", "ttyS0"),
         ("console=null", "ttyS0"),  # somebody wants silence
+        ("console=", "ttyS0"),
         ("console=ttyAMA0", ""),
         ("quiet", "ttyAMA0"),  # the tree's stdout-path
         ("", "tty0"),

@@ -50,6 +50,7 @@ def test_riscv64_processors_without_hsm(machine: Machine) -> None:
     assert finding.severity is Severity.ERROR
     assert "OpenSBI" in finding.remedy
     assert loader.diagnose(replace(board, cpus=unable[:1])) == ()
+    assert loader.diagnose(replace(board, cpus=(unable[0], able[1]))) == ()
 
 
 def test_x86_processors_are_always_stopped(machine: Machine) -> None:

@@ -103,7 +103,11 @@ def _kernel_policy(machine: Machine, *, panic: bool) -> Iterator[Finding]:
             "start this boot menu's kernel without kvm-arm.mode=protected",
         )
     if not kexec.privileged:
-        yield error("no right to kexec", "CAP_SYS_BOOT is missing", "run this as root")
+        yield error(
+            "no right to kexec",
+            "CAP_SYS_BOOT is missing",
+            "run this as root, outside of containers",
+        )
     if not kexec.initial_pid_namespace:
         yield error(
             "inside a container the jump would never reach the kernel",

@@ -38,7 +38,7 @@ def length(plan: LoadPlan, image: KernelImage) -> Iterator[Finding]:
     elif plan.arch is Arch.RISCV64 and size > OLDER_RISCV:
         yield warning(
             f"the cmdline has {size:,} bytes",
-            f"a kernel before Linux 6.4 would cut it off after {OLDER_RISCV}",
+            f"a kernel before Linux 6.4 may cut it off after {OLDER_RISCV}",
             remedy,
         )
 
@@ -46,7 +46,7 @@ def length(plan: LoadPlan, image: KernelImage) -> Iterator[Finding]:
 def consoles(plan: LoadPlan, tree: DeviceTree | None, machine: Machine) -> Iterator[Finding]:
     """A next kernel that speaks on none of the consoles that this one speaks on."""
     here = {_console(name) for name in machine.consoles}
-    named = [value for name, value in parameters(plan.cmdline) if name == "console" and value]
+    named = [value or "" for name, value in parameters(plan.cmdline) if name == "console"]
     spoken = {_console(value.split(",")[0]) for value in named} or _unasked(plan.arch, tree)
     if not here or not spoken or None in spoken or spoken & here:
         return
@@ -61,7 +61,7 @@ def consoles(plan: LoadPlan, tree: DeviceTree | None, machine: Machine) -> Itera
 
 def _console(name: str) -> str | None:
     """The console that ``console=NAME`` means; None where that depends on the next kernel."""
-    if name.startswith("uart") or ":" in name or name == "null":
+    if name in ("", "null") or name.startswith("uart") or ":" in name:
         return None
     if re.fullmatch(r"tty\d*", name):  # every virtual terminal is on the screen
         return _SCREEN

@@ -42,7 +42,7 @@ def parking(machine: Machine, *, panic: bool) -> Iterator[Finding]:
             "start this boot menu's kernel with nr_cpus=1 on its cmdline: the next kernel has "
             f"all {len(machine.cpus)} again; or use firmware with PSCI",
         )
-    elif machine.arch is Arch.RISCV64 and any(cpu.stoppable is False for cpu in machine.cpus):
+    elif machine.arch is Arch.RISCV64 and all(cpu.stoppable is False for cpu in machine.cpus):
         yield error(
             "the other processors cannot be stopped, the machine would die on the jump",
             "the firmware's SBI has no HSM extension",
