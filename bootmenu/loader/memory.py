@@ -178,6 +178,7 @@ class Holes:
         """Bytes of all holes."""
         return sum(part.size for part in self._free)
 
+
 def mib(size: int) -> str:
     """*size* bytes in words, rounded up to whole MiB."""
     return f"{-(-size // MIB):,} MiB"
