@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bootmenu import loader
 from bootmenu.devicetree import DeviceTree
@@ -11,7 +13,8 @@ from bootmenu.errors import PreflightError
 from bootmenu.images.bzimage import Header
 from bootmenu.images.kernel import KernelImage
 from bootmenu.loader.preflight import cmdline
-from bootmenu.model import Arch, FileSlice, Finding, LoadPlan, Machine, Severity
+from bootmenu.loader.preflight.words import parameters
+from bootmenu.model import Arch, BlockDevice, FileSlice, Finding, LoadPlan, Machine, Severity
 
 MakeKernel = Callable[..., FileSlice]
 
@@ -53,6 +56,31 @@ def test_bzimage_says_itself_what_it_takes(make_kernel: MakeKernel) -> None:
     assert not list(cmdline.length(_plan(Arch.X86_64, "x" * 255), image))
     (finding,) = cmdline.length(_plan(Arch.X86_64, "x" * 256), image)
     assert finding.cause == "the kernel would cut it off after 255"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("quiet  ro", [("quiet", None), ("ro", None)]),
+        ('root="LABEL=a b" x=', [("root", "LABEL=a b"), ("x", "")]),
+        ('"dyndbg=file a +p" y', [("dyndbg", "file a +p"), ("y", None)]),
+        ("a=1 -- b=2", [("a", "1")]),
+        ('open="never closed', [("open", "never closed")]),
+    ],
+)
+def test_words_are_taken_apart_as_the_kernel_does(
+    text: str, words: list[tuple[str, str | None]]
+) -> None:
+    assert parameters(text) == words
+
+
+@given(st.text(st.sampled_from('abr=0"\\ -:/,_\u0000\udc80ü')))
+def test_no_cmdline_is_too_odd(text: str) -> None:
+    pc = Machine(Arch.X86_64, 4096, consoles=("tty0", "ttyS0"))
+    for odd in (text, f"console={text}", f"root={text}"):
+        list(cmdline.consoles(_plan(Arch.X86_64, odd), None, pc))
+        loader.examine_root(odd, [BlockDevice("vda1", "/dev/vda1", label=text)])
 
 
 def _voice(
