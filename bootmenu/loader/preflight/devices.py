@@ -55,7 +55,7 @@ def watchdogs(machine: Machine) -> Iterator[Finding]:
     for dog in machine.watchdogs:
         if not dog.running:
             continue
-        stop = f"stop what feeds /dev/{dog.name} (systemd does with RuntimeWatchdogSec=)"
+        stop = f"stop what feeds /dev/{dog.name} (systemd: RuntimeWatchdogSec=off)"
         feed = f"see that the next system feeds /dev/{dog.name} in time"
         yield warning(
             f"{dog.name} runs, it may reset the machine while the next system starts",
@@ -94,7 +94,8 @@ def message_interrupts(machine: Machine) -> Iterator[Finding]:
     ):
         yield warning(
             "the interrupt controller goes on using memory that the next kernel takes for free",
-            "without UEFI the tables of its LPIs (GICv3) cannot be passed on",
+            "without UEFI the tables of its LPIs (GICv3) cannot be passed on: the next kernel says "
+            '"memory probably corrupted", and may be right',
             f"start this boot menu's kernel with {_NO_LPIS}=1 on its cmdline",
         )
 
