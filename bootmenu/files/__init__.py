@@ -1,7 +1,15 @@
 """The files of volumes, safely read: in directories, and inside ISO images that lie about."""
 
 from bootmenu.files.effort import exhausted, limited
-from bootmenu.files.slices import open_slice, whole
+from bootmenu.files.slices import open_slice, pieces_of, whole
 from bootmenu.files.volume import VolumeFiles, volume_named
 
-__all__ = ["VolumeFiles", "exhausted", "limited", "open_slice", "volume_named", "whole"]
+__all__ = [
+    "VolumeFiles",
+    "exhausted",
+    "limited",
+    "open_slice",
+    "pieces_of",
+    "volume_named",
+    "whole",
+]

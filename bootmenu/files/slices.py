@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from bootmenu.errors import VolumeError
-from bootmenu.model import FileSlice
+from bootmenu.model import FileSlice, Stream
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+_PIECE = 1 << 20
 
 
 def whole(path: str) -> FileSlice:
@@ -47,6 +49,27 @@ def open_slice(file: FileSlice) -> Iterator[BinaryIO]:
             os.close(descriptor)
     except (OSError, ValueError) as error:
         raise _unreadable(file, error) from error
+
+
+def pieces_of(source: FileSlice | Stream) -> Iterator[bytes | memoryview]:
+    """The bytes of *source*, from the first on.
+
+    Raises VolumeError when it cannot be read or its file is shorter than it was, ImageError
+    where a stream turns out to be damaged.
+    """
+    if not isinstance(source, FileSlice):
+        yield from source.pieces()
+        return
+    left = source.size
+    with open_slice(source) as file:
+        while piece := file.read(_PIECE):
+            left -= len(piece)
+            yield piece
+    if left:
+        raise VolumeError(
+            f"{source}: the file became shorter since it was looked at",
+            hint="try again once nothing writes to it",
+        )
 
 
 def _require_regular(mode: int, file: FileSlice | str) -> None:

@@ -42,6 +42,11 @@ class Header:
         return PAGE_SIZES[self.flags >> 1 & 3]
 
     @property
+    def silent(self) -> bool:
+        """Whether it is of before 3.17, which did not say how much memory it takes."""
+        return (self.text_offset, self.image_size) == (OLD_TEXT_OFFSET, OLD_IMAGE_SIZE)
+
+    @property
     def anywhere(self) -> bool:
         """Whether it may lie anywhere in memory, not only near its start."""
         return bool(self.flags & FLAG_ANYWHERE)
@@ -97,8 +102,7 @@ def check_size(header: Header, head: bytes, size: int, path: str) -> None:
     one, says exactly what must be there; without it a kernel whose BSS would outweigh the
     rest counts as cut off.
     """
-    silent = header.image_size == OLD_IMAGE_SIZE and header.text_offset == OLD_TEXT_OFFSET
-    needed = needed_size(head) or (0 if silent else header.image_size // 2)
+    needed = needed_size(head) or (0 if header.silent else header.image_size // 2)
     if size < needed:
         raise ImageError(
             f"{path}: truncated, {size:,} bytes of at least {needed:,} are there", hint=DAMAGED

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from typing import NamedTuple, Protocol
 
 from bootmenu.errors import ImageError
-from bootmenu.files import open_slice
+from bootmenu.files import open_slice, pieces_of
 from bootmenu.images import arm64, riscv64
 from bootmenu.images.packed import Checksum, Codec, Packed, raw
 from bootmenu.images.recognise import HEAD, Kind, Recognised, recognise
@@ -23,7 +22,6 @@ from bootmenu.model import Arch, FileSlice, Stream
 
 _BANNER = b"Linux version "
 _BANNER_MAX = 256
-_PIECE = 1 << 20
 MAX_LAYERS = 4
 
 
@@ -88,15 +86,8 @@ class KernelImage:
 
     def verify(self) -> None:
         """Read all of it. Raises ImageError when it is damaged, VolumeError when unreadable."""
-        for _ in self._pieces():
+        for _ in pieces_of(self.source):
             pass
-
-    def _pieces(self) -> Iterator[bytes | memoryview]:
-        if not isinstance(self.source, FileSlice):
-            yield from self.source.pieces()
-            return
-        with open_slice(self.source) as file:
-            yield from iter(partial(file.read, _PIECE), b"")
 
     def version(self) -> str:
         """The release that the kernel names itself by (``6.12.0-arm64``), "" if not found.
@@ -109,7 +100,7 @@ class KernelImage:
                 file.seek(at)
                 text = file.read(_BANNER_MAX).split(b"\0", 1)[0]
             return text.decode("ascii", "replace").split(" ", 1)[0]
-        return _find_version(self._pieces())
+        return _find_version(pieces_of(self.source))
 
 
 class _Wrapped(NamedTuple):

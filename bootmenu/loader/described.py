@@ -12,7 +12,8 @@ from bootmenu.loader.completion import completed
 from bootmenu.loader.crash import Reserve
 from bootmenu.loader.handover import Parameters, base_tree, finish
 from bootmenu.loader.initrd import Initrds, open_initrds
-from bootmenu.loader.memory import align_up
+from bootmenu.loader.inset import inset
+from bootmenu.loader.memory import align_down, align_up
 from bootmenu.loader.preflight import examine
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Segment, Stream, TreeEdit, size_of
 
@@ -64,8 +65,8 @@ def make_plan(
     images = [
         Segment(
             "kernel",
-            image.source,
-            placed.kernel,
+            inset(placed.kernel % page, image.source),
+            align_down(placed.kernel, page),
             placed.kernel_size,
             f"2 MiB boundary + {image.text_offset:#x}; {where}",
         ),

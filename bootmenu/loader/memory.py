@@ -7,6 +7,7 @@ next one starts. A device tree's /memory is no map: the EFI stub removes those n
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ CRASH_OTHERS = 4 * MIB
 _OF_THE_RUNNING_KERNEL = frozenset(
     {"Kernel code", "Kernel data", "Kernel rodata", "Kernel bss", "Kernel image"}
 )
+_END = 1 << 56  # no architecture has longer physical addresses
 _NEVER = frozenset({"reserved", "Reserved", CRASH})  # on whatever level they stand
 
 
@@ -41,7 +43,7 @@ def usable(machine: Machine) -> tuple[Range, ...]:
 
     Raises PlacementError when the map is missing or its addresses were hidden.
     """
-    taken = list(_taken(machine.iomem))
+    taken = [Range(one.start, one.end + 1) for one in kept(machine)]
     return tuple(_whole_pages(subtract(ram(machine), taken), machine.page_size))
 
 
@@ -63,7 +65,7 @@ def ram(machine: Machine) -> list[Range]:
             "the memory map is hidden: /proc/iomem shows only zeros",
             hint="run this as root (it takes CAP_SYS_ADMIN)",
         )
-    found = _ram(machine.iomem)
+    found = merge(Range(r.start, min(r.end + 1, _END)) for r in machine.iomem if r.name == RAM)
     if not found:
         raise PlacementError(
             f"the memory map names no {RAM}", hint="please report this, with /proc/iomem"
@@ -71,15 +73,12 @@ def ram(machine: Machine) -> list[Range]:
     return found
 
 
-def _ram(resources: Iterable[IoResource]) -> list[Range]:
-    return merge(Range(r.start, r.end + 1) for r in resources if r.name == RAM)
-
-
-def _taken(resources: Iterable[IoResource]) -> Iterator[Range]:
+def kept(machine: Machine) -> Iterator[IoResource]:
     """What is in use: everything nested in RAM, and reservations wherever they are listed.
 
     The latter is the second look: riscv64 lists reservations beside the memory, not inside.
     """
+    resources = machine.iomem
     inside: int | None = None
     for resource in resources:
         if inside is not None and resource.depth <= inside:
@@ -89,7 +88,7 @@ def _taken(resources: Iterable[IoResource]) -> Iterator[Range]:
         elif resource.name in _NEVER or (
             inside is not None and resource.name not in _OF_THE_RUNNING_KERNEL
         ):
-            yield Range(resource.start, resource.end + 1)
+            yield resource
 
 
 def merge(ranges: Iterable[Range]) -> list[Range]:
@@ -105,15 +104,19 @@ def merge(ranges: Iterable[Range]) -> list[Range]:
 
 def subtract(ranges: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
     """*ranges* without every address in *taken*."""
-    left = merge(ranges)
-    for hole in merge(taken):
-        kept = []
-        for part in left:
-            if part.end <= hole.start or hole.end <= part.start:
-                kept.append(part)
-                continue
-            kept += [Range(part.start, hole.start), Range(hole.end, part.end)]
-        left = [part for part in kept if part.start < part.end]
+    holes, at = merge(taken), 0
+    left = []
+    for part in merge(ranges):
+        start = part.start
+        while at < len(holes) and holes[at].start < part.end:
+            if start < holes[at].start:
+                left.append(Range(start, holes[at].start))
+            start = max(start, holes[at].end)
+            if holes[at].end > part.end:  # it may reach into the next one
+                break
+            at += 1
+        if start < part.end:
+            left.append(Range(start, part.end))
     return left
 
 
@@ -142,7 +145,16 @@ class Holes:
 
     def take(self, start: int, size: int) -> None:
         """Mark *size* bytes at *start* as used."""
-        self._free = subtract(self._free, [Range(start, start + size)])
+        end = start + size
+        first = bisect_right(self._free, start, key=lambda part: part.end)
+        last = bisect_left(self._free, end, key=lambda part: part.start)
+        touched = self._free[first:last]
+        self._free[first:last] = subtract(touched, [Range(start, end)])
+
+    @property
+    def free(self) -> tuple[Range, ...]:
+        """What is left, ascending."""
+        return tuple(self._free)
 
     def highest(
         self, size: int, align: int, *, offset: int = 0, low: int = 0, high: int | None = None

@@ -22,7 +22,7 @@ from bootmenu.model import Machine
 def place(image: KernelImage, initrds: Sequence[int], machine: Machine) -> Placement:
     """Find a place for everything; *initrds* are their sizes, in bytes and in order.
 
-    The initrd stays within 32 GiB of the kernel, as on arm64: every paging mode maps that.
+    Initrd and tree stay within 32 GiB of the kernel, as on arm64: every paging mode maps that.
     Raises PlacementError when there is none.
     """
-    return arm64.place(image, initrds, machine, trampoline=False)
+    return arm64.place(image, initrds, machine, trampoline=False, tree_reach=arm64.INITRD_WINDOW)

@@ -19,6 +19,7 @@ from bootmenu.images import KernelImage, bzimage, elf
 from bootmenu.loader import boot_params, crash
 from bootmenu.loader.boot_params import SEED_SIZE, Told
 from bootmenu.loader.crash import Reserve
+from bootmenu.loader.fitting import Part, Places, fit, on_top
 from bootmenu.loader.initrd import MAX_INITRDS, Initrds, consecutive, open_initrds, padded
 from bootmenu.loader.memory import Holes, Range, align_up, no_room, usable
 from bootmenu.loader.preflight import error, examine, note, warning
@@ -136,39 +137,43 @@ def place(
     """
     sizes = padded(initrds, PAGE, MAX_INITRDS - bool(inside))
     size = align_up(header.image_size, PAGE)
-    limit = None if header.above_4g else LIMIT
     free = inside or usable(machine)
     holes = Holes(free)
-    low = max(LOWEST, header.pref_address)
-    kernel = None
+    places: Places = {}
+    if not header.anywhere:
+        places["kernel"] = _fixed(header, size, holes)
+        holes.take(places["kernel"], size)
+    parts = dict(_parts(header, size, sum(sizes), params))
+    found = on_top(holes.free, parts) or fit(holes.free, parts)
+    if found is None:
+        reach = "all must lie above 1 MiB" + ("" if header.above_4g else " and below 4 GiB")
+        raise no_room(size, sum(sizes), Holes(free), reach, crash=bool(inside))
+    places |= found
+    starts = consecutive(places.get("initrd", 0), sizes)
+    return Placement(places["kernel"], size, starts, places["params"], places["trampoline"])
+
+
+def _fixed(header: PcHeader, size: int, holes: Holes) -> int:
+    """Where a kernel of *size* bytes lies that cannot be moved."""
+    at = header.pref_address
+    if at < LOWEST or holes.lowest(size, PAGE, low=at, high=at + size) is None:
+        raise PlacementError(
+            f"the kernel must lie at {at:#x}, and {size >> 20} MiB there are not free",
+            hint="choose a kernel with CONFIG_RELOCATABLE, as those of all distributions",
+        )
+    return at
+
+
+def _parts(header: PcHeader, kernel: int, initrd: int, params: int) -> Iterator[tuple[str, Part]]:
+    """What is to be placed, of these sizes, the largest first."""
+    limit, highest = (None, None) if header.above_4g else (LIMIT, header.initrd_max + 1)
     if header.anywhere:
-        kernel = holes.highest(size, max(header.alignment, PAGE), low=low, high=limit)
-    elif low == header.pref_address:
-        kernel = holes.lowest(size, PAGE, low=low, high=low + size)
-        if kernel is None:
-            raise PlacementError(
-                f"the kernel must lie at {low:#x}, and {size >> 20} MiB there are not free",
-                hint="choose a kernel with CONFIG_RELOCATABLE, as those of all distributions",
-            )
-    if kernel is not None:
-        holes.take(kernel, size)
-        highest = None if header.above_4g else header.initrd_max + 1
-        initrd = holes.highest(sum(sizes), PAGE, low=LOWEST, high=highest)
-        if initrd is not None:
-            holes.take(initrd, sum(sizes))
-            told = _take(holes, align_up(params, PAGE), limit)
-            code = _take(holes, PAGE, limit)
-            if told is not None and code is not None:
-                return Placement(kernel, size, consecutive(initrd, sizes), told, code)
-    reach = "all must lie above 1 MiB" + ("" if header.above_4g else " and below 4 GiB")
-    raise no_room(size, sum(sizes), Holes(free), reach, crash=bool(inside))
-
-
-def _take(holes: Holes, size: int, limit: int | None) -> int | None:
-    found = holes.highest(size, PAGE, low=LOWEST, high=limit)
-    if found is not None:
-        holes.take(found, size)
-    return found
+        align = max(header.alignment, PAGE)
+        yield "kernel", Part(kernel, align, low=max(LOWEST, header.pref_address), high=limit)
+    if initrd:
+        yield "initrd", Part(initrd, PAGE, low=LOWEST, high=highest)
+    yield "params", Part(align_up(params, PAGE), PAGE, low=LOWEST, high=limit)
+    yield "trampoline", Part(PAGE, PAGE, low=LOWEST, high=limit)
 
 
 def _where(header: PcHeader, kept: Reserve | None) -> str:

@@ -114,6 +114,54 @@ def test_no_room_says_what_is_there() -> None:
     assert caught.value.hint
 
 
+def test_memory_that_not_every_kernel_can_address_is_the_last_resort() -> None:
+    low, high = (GIB, GIB + 128 * MIB), ((1 << 48) + GIB, (1 << 48) + 9 * GIB)
+    machine, image = board(low, high), kernel()
+    for files in (initrds(MIB), initrds(500 * MIB)):
+        placed = place(image, files, machine)
+        check(placed, image, files, machine)
+        assert (placed.kernel > 1 << 48) == (files[0] > 128 * MIB)
+    assert place(image, (), board((600 * GIB, 601 * GIB))).kernel > 600 * GIB
+
+
+def test_old_kernel_finds_its_tree_near_and_has_room_for_its_page_tables() -> None:
+    image, files = kernel(16 * MIB, 0x80000, LOW), initrds(MIB)
+    machine = board((GIB + MIB, 8 * GIB))
+    placed = place(image, files, machine)
+    check(placed, image, files, machine)
+    assert placed.kernel == GIB + 2 * MIB + 0x80000
+    assert placed.kernel < placed.tree <= placed.kernel + 510 * MIB
+    # Without a free tail the base is no place: those kernels write below their first byte.
+    machine = board((GIB + 0x80000, GIB + 0x80000 + 17 * MIB), (2 * GIB, 3 * GIB))
+    assert place(image, files, machine).kernel == 2 * GIB + 0x80000
+
+
+def test_memory_at_address_0_is_used_but_not_for_the_tree() -> None:
+    machine, image = board((0, 4 * MIB)), kernel(MIB)
+    placed = place(image, (), machine)
+    check(placed, image, (), machine)
+    assert placed.tree == 2 * MIB
+    with pytest.raises(PlacementError):
+        place(image, (), board((0, 4 * MIB - 4096)))
+
+
+def test_a_machine_in_ten_thousand_pieces() -> None:
+    """Hours, if each piece were compared with each other one."""
+    lines = []
+    for number in range(256):
+        start = number * 4 * GIB
+        lines.append(IoResource(start, start + 2 * GIB - 1, "System RAM"))
+        for inner in range(39):
+            at = start + (inner * 50 + 1) * MIB
+            lines.append(IoResource(at, at + 4095, "reserved", 1))
+    machine, image = Machine(Arch.ARM64, 4096, tuple(lines)), kernel()
+    files = initrds(*[20 * MIB] * 2)
+    placed = place(image, files, machine)
+    check(placed, image, files, machine)
+    with pytest.raises(PlacementError, match="largest free piece"):
+        place(image, initrds(200 * MIB), machine)
+
+
 SIZES = st.integers(1, 80 * MIB)
 
 

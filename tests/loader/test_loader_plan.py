@@ -14,7 +14,7 @@ from bootmenu import loader
 from bootmenu.devicetree import DeviceTree
 from bootmenu.discover.machine import capture, restore
 from bootmenu.errors import ImageError, TreeError, VolumeError
-from bootmenu.files import whole
+from bootmenu.files import open_slice, whole
 from bootmenu.images.packed import Packed
 from bootmenu.model import Arch, EditAction, FileSlice, Machine, TreeEdit
 
@@ -271,3 +271,22 @@ def test_with_uefi_no_initrd_means_an_empty_one(machine: Machine, make_kernel: M
     assert DeviceTree.parse(plan.tree).get("/chosen", "linux,initrd-start") is not None
     plan = loader.prepare(kernel=make_kernel(), machine=machine)
     assert all(segment.name != "initrd" for segment in plan.segments)
+
+
+def test_kernel_that_begins_within_a_page_has_zeros_before_it(
+    machine: Machine, make_kernel: MakeKernel
+) -> None:
+    """A kernel for pages of 4 KiB, loaded by one with 64 KiB: segments are whole pages of that."""
+    large = replace(machine, page_size=65536)
+    kernel = make_kernel(text_offset=0x3000)
+    plan = loader.prepare(kernel=kernel, machine=large)
+    segment = plan.segments[0]
+    assert segment.mem % 65536 == 0
+    assert segment.bufsz == kernel.size + 0x3000
+    assert not isinstance(segment.source, bytes | FileSlice)
+    data = b"".join(segment.source.pieces())
+    with open_slice(kernel) as file:
+        assert data == bytes(0x3000) + file.read()
+    code = plan.segments[-1].source
+    assert isinstance(code, bytes)
+    assert int.from_bytes(code[24:32], "little") == segment.mem + 0x3000

@@ -60,9 +60,9 @@ def test_scarcely_enough_is_a_warning(
             "kernel and initrd take 33 MiB, and 32 MiB of memory are free: 1 MiB are missing",
         ),
         (
-            "40000000-407fffff : System RAM\n4000000000-400fffffff : System RAM\n",
+            "40000000-407fffff : System RAM\n4000000000-40064fffff : System RAM\n",
             100,
-            "has 256 MiB, and the kernel must lie near its start, the initrd within 32 GiB of the "
+            "has 101 MiB, and the kernel must lie near its start, the initrd within 32 GiB of the "
             "kernel",
         ),
     ],
