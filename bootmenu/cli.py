@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from bootmenu.errors import BootmenuError, UsageError
 if TYPE_CHECKING:
     from bootmenu.daemon.client import Daemon
     from bootmenu.daemon.interface import Request
+
+PLAN_MIN, PLAN_MAX = 70, 132
+"""Columns of a plan, whatever the terminal has."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -160,10 +164,35 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    import shutil
+
+    width = min(max(shutil.get_terminal_size().columns, PLAN_MIN), PLAN_MAX)
     with _requested(options) as (daemon, request):
-        report = daemon.call("Plan", request=request, json=options.json, panic=options.panic)
-        _print(report)
+        how = {"json": options.json, "panic": options.panic, "width": width}
+        _print(daemon.verify(_Progress().tell, request=request, **how))
     return 0
+
+
+class _Progress:
+    """How far something that takes over a second is, on one line of standard error."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._shown = False
+
+    def tell(self, done: int, total: int) -> None:
+        """*done* of *total* bytes were read; the last time with all of them."""
+        if done < total and time.monotonic() - self._started > 1:
+            self._show(f"reading: {done * 100 // total} % of {total >> 20:,} MiB")
+            self._shown = True
+        elif self._shown and done == total:
+            self._show("")
+
+    def _show(self, text: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{text:<40}\r", end="", file=sys.stderr, flush=True)
+        elif text and not self._shown:
+            print(text, file=sys.stderr, flush=True)
 
 
 def _load(options: argparse.Namespace) -> int:

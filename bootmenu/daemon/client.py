@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from typing import Any
 from asyncvarlink import (
     VarlinkClientProtocol,
     VarlinkErrorReply,
+    VarlinkInterfaceProxy,
     connect_unix_varlink,
 )
 
 from bootmenu.daemon import SOCKET
 from bootmenu.daemon.convert import wire_request
-from bootmenu.daemon.interface import BootInterface, Failed, Request, State
+from bootmenu.daemon.interface import BootInterface, Failed, Reading, Request, State
 from bootmenu.daemon.selection import find
 from bootmenu.errors import DaemonError, UsageError
 from bootmenu.model import LOCAL, Resource
@@ -166,7 +167,29 @@ class Daemon:
         state: State = self.call("Settled")
         return state
 
+    def verify(self, told: Callable[[int, int], None], **parameters: Any) -> str:
+        """What Verify of BootInterface reports in the end: every file is read to its end.
+
+        *told* is told of the bytes that were read and of all. Raises CallError or DaemonError.
+        """
+        return asyncio.run(self._verify(told, parameters))
+
     async def _call(self, method: str, parameters: dict[str, Any]) -> Any:
+        async with self._proxy() as proxy:
+            reply = await getattr(proxy, method)(**parameters)
+            return next(iter(reply.values()), None)  # a method has one result, or none
+
+    async def _verify(self, told: Callable[[int, int], None], parameters: dict[str, Any]) -> str:
+        report = ""
+        async with self._proxy() as proxy:
+            async for reply in proxy.Verify(**parameters):
+                reading: Reading = reply["reading"]
+                told(reading.done, reading.total)
+                report = reading.report
+        return report
+
+    @asynccontextmanager
+    async def _proxy(self) -> AsyncIterator[VarlinkInterfaceProxy]:
         hint = "bootmenu daemon starts it"
         try:
             transport, protocol = await connect_unix_varlink(VarlinkClientProtocol, self.path)
@@ -174,8 +197,7 @@ class Daemon:
             message = f"bootmenud cannot be reached: {error.strerror}"
             raise DaemonError(message, hint=hint) from error
         try:
-            reply = await getattr(protocol.make_proxy(BootInterface), method)(**parameters)
-            return next(iter(reply.values()), None)  # a method has one result, or none
+            yield protocol.make_proxy(BootInterface)
         except Failed as error:
             said: dict[str, Any] = error.parameters
             raise CallError(said["message"], hint=said["hint"], log=said["log"]) from error

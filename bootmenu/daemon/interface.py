@@ -93,6 +93,15 @@ class Progress:
 
 
 @dataclass
+class Reading:
+    """How far the files of a plan were read, in bytes; the last one has the *report*."""
+
+    done: int
+    total: int
+    report: str
+
+
+@dataclass
 class State:
     """Everything that a menu shows; sent whenever something changed.
 
@@ -188,6 +197,11 @@ class BootService(Protocol):
     async def plan(self, request: Request, *, json: bool = False, panic: bool = False) -> str:
         """The plan of *request*, as text or JSON; with *panic* as a crash kernel."""
 
+    def verify(
+        self, request: Request, *, json: bool, panic: bool, width: int
+    ) -> AsyncIterator[Reading]:
+        """Read every file of *request*: how far that is, and at last its plan."""
+
     async def load(self, request: Request, *, panic: bool = False) -> list[str]:
         """Load *request*, with *panic* as a crash kernel; its warnings."""
 
@@ -281,6 +295,23 @@ class BootInterface(VarlinkInterface, name=INTERFACE):
         """Explain segments, memory map and findings, as bootmenu plan prints them."""
         with _failures():
             return await self._service.plan(request, json=bool(json), panic=bool(panic))
+
+    @varlinkmethod(return_parameter="reading", delay_generator=False)
+    async def Verify(
+        self, *, request: Request, json: bool = False, panic: bool = False, width: int = 80
+    ) -> AsyncIterator[Reading]:
+        """Read every file of the request to its end: say how far that is, and at last the plan.
+
+        Damage is found that a plan alone does not see, and each segment has its SHA-256. The
+        text is *width* columns wide (call with "more").
+        """
+        last = Reading(0, 0, "")
+        with _failures():
+            how = {"json": bool(json), "panic": bool(panic)}
+            async for last in self._service.verify(request, width=width or 80, **how):
+                if not last.report:
+                    yield last
+        raise LastResult(last)
 
     @varlinkmethod(return_parameter="warnings")
     async def Load(self, *, request: Request, panic: bool = False) -> list[str]:

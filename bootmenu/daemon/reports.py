@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,8 +15,13 @@ from bootmenu.daemon.convert import shown, wire_entry, wire_request
 from bootmenu.daemon.selection import find
 from bootmenu.daemon.service import BootDaemon, render
 from bootmenu.daemon.threads import in_thread
-from bootmenu.errors import UsageError
+from bootmenu.errors import DaemonError, UsageError
 from bootmenu.model import BootRequest, LoadPlan, Machine, Severity, Volume
+
+WIDTH = 80
+"""Columns of a plan in the menu, which scrolls it where it has fewer."""
+TELL = 0.5
+"""Seconds between two words on how far files were read."""
 
 
 async def listing(daemon: BootDaemon, *, json: bool) -> str:
@@ -54,12 +62,69 @@ async def plan(
     Raises BootmenuError.
     """
     made = await daemon.plan(request, local=local, panic=panic)
-    report = await in_thread(lambda: render(made, daemon.machine(), json=json))
-    writes = daemon.request(request, local=local).writes
-    if json or panic or not writes:
+    return await _explained(daemon, request, made, local=local, json=json, width=WIDTH)
+
+
+async def verified(
+    daemon: BootDaemon,
+    request: wire.Request,
+    *,
+    local: bool,
+    json: bool,
+    panic: bool,
+    width: int,
+) -> AsyncIterator[wire.Reading]:
+    """How far the files of *request* were read, and at last its plan with their digests.
+
+    Raises BootmenuError.
+    """
+    made = await daemon.plan(request, local=local, panic=panic)
+    told: list[tuple[int, int]] = [(0, 0)]
+    ended = threading.Event()
+
+    def read() -> LoadPlan:
+        from bootmenu import loader
+
+        def tell(done: int, total: int) -> None:
+            told[0] = done, total
+            if ended.is_set():
+                raise DaemonError("nobody waits for the plan any more")
+
+        return loader.digested(made, tell)
+
+    reading = asyncio.ensure_future(in_thread(read))
+    try:
+        while not (await asyncio.wait([reading], timeout=TELL))[0]:
+            yield wire.Reading(*told[0], "")
+        made = await reading
+    finally:
+        ended.set()
+    text = await _explained(daemon, request, made, local=local, json=json, width=width)
+    yield wire.Reading(*told[0], text)
+
+
+async def _explained(
+    daemon: BootDaemon,
+    request: wire.Request,
+    made: LoadPlan,
+    *,
+    local: bool,
+    json: bool,
+    width: int,
+) -> str:
+    report = await in_thread(lambda: render(made, daemon.machine(), json=json, width=width))
+    asked = daemon.request(request, local=local)
+    if json:
         return report
-    changes = "".join(f"\n  {shown(str(change))}" for change in writes)
-    return f"{report}\n\nwritten to a disk when it is started{changes}"
+    if asked.edits:
+        old, machine, volumes = replace(asked, edits=()), daemon.machine(), daemon.inventory.volumes
+        report += "\n\nchanged in the device tree, after all else"
+        lines = await in_thread(partial(_compare, old, asked, machine, volumes))
+        report += "".join(f"\n  {shown(line)}" for line in lines)
+    if asked.writes and not made.panic:
+        report += "\n\nwritten to a disk when it is started"
+        report += "".join(f"\n  {shown(str(change))}" for change in asked.writes)
+    return report
 
 
 def loaded(daemon: BootDaemon, *, panic: bool = False) -> str:

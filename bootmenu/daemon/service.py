@@ -463,8 +463,10 @@ class BootDaemon:
             raise
 
 
-def render(plan: LoadPlan, machine: Machine, *, json: bool) -> str:
-    """*plan* explained, as text or JSON."""
+def render(plan: LoadPlan, machine: Machine, *, json: bool, width: int = 80) -> str:
+    """*plan* explained, as JSON or as text of *width* columns."""
     from bootmenu import loader
 
-    return (loader.render_json if json else loader.render_text)(plan, machine)
+    if json:
+        return loader.render_json(plan, machine)
+    return loader.render_text(plan, machine, width)

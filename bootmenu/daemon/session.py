@@ -71,6 +71,14 @@ class Peer:
         """The plan of *request*, as text or JSON; with *panic* as a crash kernel."""
         return await reports.plan(self._daemon, request, local=self._local, json=json, panic=panic)
 
+    def verify(
+        self, request: wire.Request, *, json: bool, panic: bool, width: int
+    ) -> AsyncIterator[wire.Reading]:
+        """Read every file of *request*: how far that is, and at last its plan."""
+        return reports.verified(
+            self._daemon, request, local=self._local, json=json, panic=panic, width=width
+        )
+
     async def load(self, request: wire.Request, *, panic: bool = False) -> list[str]:
         """Load *request*, with *panic* as a crash kernel; its warnings."""
         plan = await self._daemon.load(request, local=self._local, panic=panic)

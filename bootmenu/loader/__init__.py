@@ -2,6 +2,7 @@
 
 from bootmenu.devicetree import compare, describe
 from bootmenu.loader.described import tree
+from bootmenu.loader.digests import digested
 from bootmenu.loader.plan import prepare
 from bootmenu.loader.preflight import check, diagnose, examine_root
 from bootmenu.loader.render import render_json, render_text
@@ -11,6 +12,7 @@ __all__ = [
     "compare",
     "describe",
     "diagnose",
+    "digested",
     "examine_root",
     "prepare",
     "render_json",

@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from bootmenu.errors import PlacementError
-from bootmenu.loader.memory import RAM, Range, crash_regions, merge, usable
-from bootmenu.model import FileSlice, Finding, LoadPlan, Machine, Segment
+from bootmenu.loader.drawing import draw
+from bootmenu.loader.memory import Range, crash_regions, usable
+from bootmenu.model import FileSlice, Finding, LoadPlan, Machine
 
 SCHEMA = "bootmenu.plan/1"
-_LETTERS = {"kernel": "K", "initrd": "I", "dtb": "D", "trampoline": "T", "elfcorehdr": "E"}
-_FREE, _USED, _CRASH = ".", "x", "C"
-_BARS = 12  # a map with more pieces of memory than this says no more by being longer
 
 
 def render_text(plan: LoadPlan, machine: Machine, width: int = 80) -> str:
@@ -27,7 +25,7 @@ def render_text(plan: LoadPlan, machine: Machine, width: int = 80) -> str:
             "",
             *_table(plan, width),
             "",
-            *_map(plan, machine, width),
+            *draw(plan.segments, machine, width),
             *_findings(plan.findings, width),
         ]
     )
@@ -100,47 +98,9 @@ def _table(plan: LoadPlan, width: int) -> Iterator[str]:
         yield from textwrap.wrap(
             segment.reason, width, initial_indent=" " * 12, subsequent_indent=" " * 12
         )
-
-
-def _map(plan: LoadPlan, machine: Machine, width: int) -> Iterator[str]:
-    memory = merge(Range(r.start, r.end + 1) for r in machine.iomem if r.name == RAM)
-    if not memory:
-        return
-    columns = max(16, width - 32)
-    scale = max(1, max(part.size for part in memory) / columns)
-    yield f"memory, one column is {_amount(scale)}"
-    kept = crash_regions(machine)
-    marks = [(part, _FREE) for part in _usable(machine)] + [(part, _CRASH) for part in kept]
-    for part in memory[:_BARS]:
-        yield f"{part.start:>#14x} |{_bar(part, scale, marks, plan.segments)}| {part.end - 1:#x}"
-    if len(memory) > _BARS:
-        yield f"{'':>14} and {len(memory) - _BARS} further pieces"
-    yield "K kernel  I initrd  D device tree  T trampoline  x in use  . free"
-    if kept:
-        yield f"{'E elfcorehdr  ' if plan.panic else ''}C kept for a crash kernel"
-
-
-def _bar(
-    memory: Range,
-    scale: float,
-    marks: list[tuple[Range, str]],
-    segments: tuple[Segment, ...],
-) -> str:
-    columns = max(1, round(memory.size / scale))
-    bar = [_USED] * columns
-    for part, mark in marks:
-        # Rounded inwards: a column is free only if all of it is.
-        first = -int(-(part.start - memory.start) // scale)
-        for column in range(max(0, first), min(columns, int((part.end - memory.start) / scale))):
-            bar[column] = mark
-    # The largest first, so that a trampoline of one page stays visible.
-    for segment in sorted(segments, key=lambda segment: -segment.memsz):
-        if memory.start <= segment.mem < memory.end:
-            first = int((segment.mem - memory.start) / scale)
-            last = int((segment.end - 1 - memory.start) / scale)
-            for column in range(min(first, columns - 1), min(last + 1, columns)):
-                bar[column] = _LETTERS.get(segment.name, "?")
-    return "".join(bar)
+        if segment.digest:  # in two lines, as it has 64 digits
+            yield f"{'':<12}SHA-256 {segment.digest[:32]}"
+            yield f"{'':<20}{segment.digest[32:]}"
 
 
 def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[str]:
@@ -161,11 +121,3 @@ def _usable(machine: Machine) -> tuple[Range, ...]:
         return usable(machine)
     except PlacementError:
         return ()
-
-
-def _amount(size: float) -> str:
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.3g} {unit}"
-        size /= 1024
-    return f"{size:.3g} GiB"
