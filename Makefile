@@ -2,7 +2,7 @@
 # make test    lint, types, unit, golden and virtual-machine tests
 # make bench   figures, one JSON line each; BENCH=NAME for one of them
 # make check   lint and types only
-# make golden  the lists of the golden trees, anew; make golden-trees: the trees that real tools make
+# make golden  golden lists and plans, anew; make golden-trees: the trees that real tools make
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench golden golden-trees clean packages-run packages-test
@@ -68,7 +68,7 @@ bench: packages-test $(VENV)/test
 	@$(VENV)/bin/python -m tests.bench $(BENCH)
 
 golden: $(VENV)/test
-	$(VENV)/bin/pytest tests/parsers -k golden --regenerate
+	$(VENV)/bin/pytest tests/parsers tests/loader -k golden --regenerate
 
 golden-trees: packages-test
 	$(SUDO) tests/golden/generate

@@ -133,6 +133,8 @@ def _change(tree: DeviceTree, path: str, override: _Override, value: str, wrong:
     if matched is None:
         raise TreeError(wrong, hint="use another overlay or DTB")
     name, size = matched["name"], matched["size"]
+    if not (name.isascii() and name.isprintable()):
+        raise TreeError(wrong, hint="use another overlay or DTB")
     if override.cells:
         value = str(int.from_bytes(override.cells, "big"))
     elif matched["literal"] is not None:

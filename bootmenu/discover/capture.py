@@ -106,11 +106,18 @@ def restore(text: str) -> Machine:
                 f"a capture of another kind: {stored['schema']!s:.60}",
                 hint=f"this version reads {SCHEMA}",
             )
-        return _machine(stored)
+        return _machine({**_lacking(), **stored})
     except _NOT_A_CAPTURE as error:
         raise UsageError(
             "not a capture of a machine", hint="make one with: bootmenu machine capture FILE"
         ) from error
+
+
+def _lacking() -> dict[str, Any]:
+    """What a capture of an older version lacks, as a machine has it of which nothing is known."""
+    needed = ("arch", "page_size", "iomem")
+    nothing = json.loads(capture(Machine(Arch.ARM64, 4096)))
+    return {name: value for name, value in nothing.items() if name not in needed}
 
 
 def _machine(stored: dict[str, Any]) -> Machine:
@@ -130,10 +137,10 @@ def _machine(stored: dict[str, Any]) -> Machine:
         memory_available=int(stored["memory_available"]),
         consoles=tuple(map(str, stored["consoles"])),
         kexec=_facts(KexecLimits, stored["kexec"]),
-        watchdogs=tuple(_facts(Watchdog, dog) for dog in stored.get("watchdogs", ())),
-        ports=tuple(_facts(NetworkPort, port) for port in stored.get("ports", ())),
-        pc=_pc(stored.get("pc")),
-        crash=_crash(stored.get("crash")),
+        watchdogs=tuple(_facts(Watchdog, dog) for dog in stored["watchdogs"]),
+        ports=tuple(_facts(NetworkPort, port) for port in stored["ports"]),
+        pc=_pc(stored["pc"]),
+        crash=_crash(stored["crash"]),
     )
 
 
@@ -175,16 +182,21 @@ def _pc(stored: dict[str, Any] | None) -> Pc | None:
         return None
     efi = stored["efi"]
     if efi is not None:
-        regions = tuple(EfiRegion(**{k: int(v) for k, v in r.items()}) for r in efi.pop("regions"))
-        efi = Efi(**{key: int(value) for key, value in efi.items()}, regions=regions)
+        regions = tuple(EfiRegion(**_numbers(region)) for region in efi["regions"])
+        tables = {name: value for name, value in efi.items() if name != "regions"}
+        efi = Efi(**_numbers(tables), regions=regions)
+        if any(region.type >= 1 << 32 for region in regions):
+            raise ValueError("no type of memory")
     params = base64.b64decode(stored["boot_params"], validate=True)
     if len(params) > BOOT_PARAMS_SIZE:
         raise ValueError("boot_params are too large")
     ranges = parse_iomem("\n".join(stored["memmap"]))
+    if any(r.end - r.start == (1 << 64) - 1 for r in ranges):
+        raise ValueError("a range whose size has no 64 bits")
     return Pc(
         boot_params=params and params.ljust(BOOT_PARAMS_SIZE, b"\0"),
         memmap=tuple(FirmwareRange(r.start, r.end, r.name) for r in ranges),
-        rsdp=int(stored["rsdp"]),
+        rsdp=_address(stored["rsdp"]),
         efi=efi,
         five_level=bool(stored["five_level"]),
     )

@@ -23,7 +23,7 @@ from bootmenu.model import (
     Platform,
 )
 
-_IOMEM = re.compile(r"( *)([0-9a-f]+)-([0-9a-f]+) : (.*)")
+_IOMEM = re.compile(r"( *)([0-9a-f]{1,16})-([0-9a-f]{1,16}) : (.*)")
 _CAP_SYS_BOOT = 22
 _FADT_ARM_FLAGS = 129
 _FADT_PSCI = 1 << 0
@@ -197,8 +197,9 @@ def parse_iomem(text: str) -> tuple[IoResource, ...]:
     for line in text.splitlines():
         match = _IOMEM.fullmatch(line)
         if match:
-            indent, start, end, name = match.groups()
-            found.append(IoResource(int(start, 16), int(end, 16), name, len(indent) // 2))
+            first, last = int(match[2], 16), int(match[3], 16)
+            if first <= last:
+                found.append(IoResource(first, last, match[4], len(match[1]) // 2))
     return tuple(found)
 
 

@@ -18,6 +18,7 @@ from bootmenu.parsers import listing
 from bootmenu.parsers.context import Context
 from bootmenu.parsers.scan import scan
 from tests.fuzz.images import IMAGE_TARGETS, ImageTarget
+from tests.fuzz.trees import MACHINE_TARGETS, TREE_TARGETS, MachineTarget, TreeTarget
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FOUND = Path(__file__).parent / "found"
@@ -82,7 +83,7 @@ _KERNEL = {"/boot/vmlinuz": "kernel", "/boot/initrd.img": "initrd"}
 
 _SAVING = "load_env\nset default=$saved_entry\nmenuentry $x { x=1; save_env x saved_entry }"
 
-TARGETS: dict[str, Target | ImageTarget] = {
+TARGETS: dict[str, Target | ImageTarget | TreeTarget | MachineTarget] = {
     "grub": Target("/boot/grub/grub.cfg", "*/**/grub.cfg", _KERNEL),
     "grubenv": Target(
         "/boot/grub/grubenv", "*/**/grubenv", {**_KERNEL, "/boot/grub/grub.cfg": _SAVING}
@@ -146,4 +147,6 @@ TARGETS: dict[str, Target | ImageTarget] = {
         "btrfs",
     ),
     **IMAGE_TARGETS,
+    **TREE_TARGETS,
+    **MACHINE_TARGETS,
 }

@@ -11,10 +11,6 @@ from bootmenu.parsers.context import Context
 from bootmenu.parsers.scan import scan
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--regenerate", action="store_true", help="write the golden lists anew")
-
-
 @pytest.fixture
 def scan_tree(tmp_path: Path) -> Scan:
     """Scan a volume, vda2, that holds the given files."""

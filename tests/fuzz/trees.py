@@ -1,0 +1,179 @@
+"""Device trees, overlays and the facts of machines as they are fuzzed.
+
+What must hold for any input: no exception but our own, with a message, and a plan that keeps to
+the memory that the machine has.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import struct
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bootmenu import loader
+from bootmenu.devicetree import DeviceTree
+from bootmenu.devicetree.edits import compare, describe
+from bootmenu.devicetree.overlay import apply_overlays
+from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
+from bootmenu.discover.machine import capture, parse_iomem, restore
+from bootmenu.errors import BootmenuError
+from bootmenu.files import whole
+from bootmenu.model import Arch, FileSlice, Machine
+
+MACHINES = Path(__file__).parents[1] / "golden/machines"
+
+BASE = """/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; compatible = "maker,board";
+led: led { status = "disabled"; value = <1 2>; }; soc { bus: bus@1 { reg = <1 2>; }; }; };"""
+OVERLAY = """/dts-v1/; /plugin/; / { compatible = "maker,board";
+fragment@0 { target = <&led>; __overlay__ { status = "okay"; new: on { how = <1 2 3>; }; }; };
+fragment@1 { target-path = "/soc"; __dormant__ { a = [00 01]; b = "x", "y"; }; };
+__overrides__ { on = <&new>,"how:0"; wide = <&new>,"how.0:4=7"; text = <&new>,"name";
+also = <0>,"+1-0", <&new>,"how{a=1,b=2}"; }; };"""
+
+
+@dataclass(frozen=True)
+class TreeTarget:
+    """*examine* is given the input; *source* is the device tree source to start from."""
+
+    examine: Callable[[bytes], None]
+    source: str
+
+    def prepare(self, _folder: Path) -> Callable[[bytes], None]:
+        """The function to be fuzzed."""
+        return _only_our_errors(self.examine)
+
+    def corpus(self, folder: Path) -> None:
+        """Compile the tree to start from into *folder*."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "seed").write_bytes(_compiled(self.source))
+
+
+@dataclass(frozen=True)
+class MachineTarget:
+    """*examine* is given the input and a kernel for each architecture."""
+
+    examine: Callable[[bytes, dict[Arch, FileSlice]], None]
+    part: str  # of the captured machines, what they start from; "" for all of it
+
+    def prepare(self, folder: Path) -> Callable[[bytes], None]:
+        """The function to be fuzzed; kernels are written into *folder*."""
+        folder.mkdir(parents=True, exist_ok=True)
+        kernels = {}
+        for arch, head in _HEADS.items():
+            path = folder / arch
+            path.write_bytes(head)
+            kernels[arch] = whole(str(path))
+        return _only_our_errors(lambda data: self.examine(data, kernels))
+
+    def corpus(self, folder: Path) -> None:
+        """Copy the machines to start from into *folder*."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in MACHINES.glob("*.json"):
+            stored = json.loads(path.read_text())
+            text = "\n".join(stored[self.part]) if self.part else json.dumps(stored)
+            (folder / f"seed-{path.stem}").write_text(text)
+
+
+def _only_our_errors(examine: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    def checked(data: bytes) -> None:
+        try:
+            examine(data)
+        except BootmenuError as error:
+            assert error.message
+
+    return checked
+
+
+@functools.cache
+def _compiled(source: str) -> bytes:
+    command = ["dtc", "-q", "-@", "-I", "dts", "-O", "dtb"]
+    return subprocess.run(command, input=source.encode(), check=True, capture_output=True).stdout
+
+
+def _tree(data: bytes) -> None:
+    tree = DeviceTree.parse(data)
+    again = DeviceTree.parse(tree.serialize())
+    assert not compare(tree, again)
+    describe(tree)
+
+
+def _overlay(data: bytes) -> None:
+    apply_overlays(DeviceTree.parse(_compiled(BASE)), [("overlay", data)]).serialize()
+
+
+def _overrides(data: bytes) -> None:
+    tree = DeviceTree.parse(data)
+    apply_parameters(tree, ["on=5", "wide=1", "text=x", "also=b"], "overlay")
+    forget_parameters(tree)
+    tree.serialize()
+
+
+def _iomem(data: bytes, kernels: dict[Arch, FileSlice]) -> None:
+    resources = parse_iomem(data.decode("utf-8", "replace"))
+    tree = DeviceTree()
+    tree.add_node("/chosen")
+    for arch in (Arch.ARM64, Arch.RISCV64):
+        machine = Machine(arch, 4096, resources, tree.serialize())
+        _plan(machine, kernels)
+        if arch is Arch.ARM64:
+            _plan(replace(machine, page_size=65536), kernels)
+
+
+def _capture(data: bytes, kernels: dict[Arch, FileSlice]) -> None:
+    machine = restore(data.decode("utf-8", "replace"))
+    assert restore(capture(machine)) == machine
+    loader.diagnose(machine)
+    _plan(machine, kernels)
+
+
+def _plan(machine: Machine, kernels: dict[Arch, FileSlice]) -> None:
+    kernel = kernels[machine.arch]
+    try:
+        plan = loader.prepare(kernel=kernel, initrds=[kernel], machine=machine)
+    except BootmenuError as error:
+        assert error.message
+        return
+    for segment in plan.segments:
+        assert 0 <= segment.mem < segment.end <= 1 << 64
+        assert segment.mem % machine.page_size == segment.memsz % machine.page_size == 0
+    text = loader.render_text(plan, machine, 80)
+    assert all(len(line) <= 80 for line in text.splitlines())
+    json.loads(loader.render_json(plan, machine))
+
+
+def _pc_head() -> bytes:
+    data = bytearray(0x1000)
+    data[0x1F1] = 1
+    struct.pack_into("<I", data, 0x1F4, 0x80)
+    data[0x1FE:0x206] = b"\x55\xaa\xeb\x70HdrS"
+    struct.pack_into("<H", data, 0x206, 0x20F)
+    data[0x211] = 1
+    struct.pack_into("<I", data, 0x22C, 0x7FFFFFFF)
+    struct.pack_into("<IBBHI", data, 0x230, 0x200000, 1, 21, 0x7F, 2047)
+    struct.pack_into("<QI", data, 0x258, 0x1000000, 0x300000)
+    return bytes(data)
+
+
+_HEADS = {
+    Arch.ARM64: struct.pack("<IIQQQ24x4sI", 1, 1, 0x3000, 0x10000, 10, b"ARM\x64", 0).ljust(
+        0x9000, b"x"
+    ),
+    Arch.RISCV64: struct.pack(
+        "<IIQQQI12x8s4sI", 1, 1, 0x200000, 0x3000, 0, 2, b"RISCV\0\0\0", b"RSC\x05", 0
+    ).ljust(0x2000, b"x"),
+    Arch.X86_64: _pc_head(),
+}
+
+TREE_TARGETS = {
+    "tree": TreeTarget(_tree, BASE),
+    "overlay": TreeTarget(_overlay, OVERLAY),
+    "overrides": TreeTarget(_overrides, OVERLAY),
+}
+MACHINE_TARGETS = {
+    "iomem": MachineTarget(_iomem, "iomem"),
+    "capture": MachineTarget(_capture, ""),
+}
