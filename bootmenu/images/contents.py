@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
-from bootmenu.images.kernel import KernelImage, open_kernel
+from bootmenu.images.kernel import KernelImage, codec_of, open_kernel
 from bootmenu.images.packed import Packed, raw
 from bootmenu.images.pe import MAX_HEADER
 from bootmenu.images.recognise import HEAD, Kind, recognise
 from bootmenu.model import Arch, FileSlice, Stream
 
 MAX_CMDLINE = 64 << 10
+MAX_TREE = 4 << 20
+"""Bytes that a compressed device tree may unpack to: more than any that can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,8 @@ class Contents:
 
     kernel: KernelImage
     initrds: tuple[FileSlice | Stream, ...] = ()
-    dtb: FileSlice | None = None
-    overlays: tuple[FileSlice, ...] = ()
+    dtb: FileSlice | Stream | None = None
+    overlays: tuple[FileSlice | Stream, ...] = ()
     cmdline: str = ""
 
 
@@ -122,14 +124,12 @@ def _of_fit(file: FileSlice, arch: Arch, compatible: Sequence[str], configuratio
             )
         return COMPRESSIONS[image.compression]
 
-    def tree(name: str) -> FileSlice:
+    def tree(name: str) -> FileSlice | Packed:
         image = fit.image(name)
-        part = named(image)
-        if packing(image) is not None:
-            raise ImageError(
-                f"{part}: a compressed device tree, which cannot be used here",
-                hint='make the image anew with compression = "none" for its trees',
-            )
+        part, packed = named(image), packing(image)
+        if packed is not None:
+            codec = codec_of(packed)
+            return Packed(part, codec, MAX_TREE, checksums=image.checksums)
         for _ in Packed(part, raw, part.size, checksums=image.checksums).pieces():
             pass
         return part

@@ -118,7 +118,7 @@ class Fit:
 
         Raises ImageError when there is none to take.
         """
-        found = self.configurations
+        found = self._startable(name)
         if name:
             named = [one for one in found if one.name == name]
             if not named:
@@ -139,6 +139,17 @@ class Fit:
                 hint="name one: FILE#NAME; bootmenu inspect FILE lists them",
             )
         return (default or found)[0]
+
+    def _startable(self, named: str) -> list[Configuration]:
+        """The configurations that bring a kernel; others only load what these need besides."""
+        found = self.configurations
+        without = [one.name for one in found if not one.kernel]
+        if named in without or len(without) == len(found) > 0:
+            raise ImageError(
+                f"{self.file}: the configuration {named or without[0]} has no kernel",
+                hint="choose another one; bootmenu inspect FILE lists them",
+            )
+        return [one for one in found if one.kernel]
 
     def _configuration(self, name: str) -> Configuration:
         node = f"{_CONFIGURATIONS}/{name}"

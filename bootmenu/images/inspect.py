@@ -12,7 +12,8 @@ from typing import Any
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
 from bootmenu.images.contents import open_contents
-from bootmenu.images.kernel import KernelImage
+from bootmenu.images.inside import Inside, contents_of
+from bootmenu.images.kernel import PACKED, KernelImage
 from bootmenu.images.recognise import HEAD, recognise
 from bootmenu.model import Arch, FileSlice
 
@@ -30,10 +31,20 @@ class Description:
     image: KernelImage | None = None
     problem: str = ""
     hint: str = ""
+    parts: tuple[Inside, ...] = ()  # of a container
 
     def lines(self) -> list[str]:
         """As text, a fact per line."""
-        return [f"{name:<12} {value}" for name, value in self._facts()]
+        facts = [f"{name:<12} {printable(value)}" for name, value in self._facts()]
+        return facts + [f"  {printable(line)}" for line in self._listed()]
+
+    def _listed(self) -> list[str]:
+        """The parts of a container as a table."""
+        wide = min(24, max((len(part.name) for part in self.parts), default=0))
+        return [
+            f"{part.name:<{wide}}  {'' if part.size is None else f'{part.size:,}':>13}  {part.what}"
+            for part in self.parts
+        ]
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = [
@@ -48,6 +59,8 @@ class Description:
         if self.image is not None:
             pages = self.image.page_size
             facts += [
+                ("compression", self.compression or "none"),
+                ("byte order", "little endian"),
                 ("in memory", f"{self.image.image_size:,} bytes"),
                 ("text offset", f"{self.image.text_offset:#x}"),
                 ("page size", f"{pages >> 10} KiB" if pages else "not said"),
@@ -56,6 +69,13 @@ class Description:
         if self.problem:
             facts += [("problem", self.problem), ("hint", self.hint)]
         return facts
+
+    @property
+    def compression(self) -> str:
+        """What the kernel is compressed with, "" for nothing, as far as a load unpacks it."""
+        words = self.kind.split(" ", 1)[0]
+        names = {text: kind for kind, text in PACKED.items()}
+        return names[words].name.lower() if words in names else ""
 
     def data(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -68,9 +88,12 @@ class Description:
             "version": self.version or None,
             "problem": self.problem or None,
             "hint": self.hint or None,
+            "parts": [part._asdict() for part in self.parts],
         }
         if self.image is not None:
             shown |= {
+                "compression": self.compression or None,
+                "byte_order": "little",
                 "image_size": self.image.image_size,
                 "text_offset": self.image.text_offset,
                 "flags": self.image.flags,
@@ -86,11 +109,25 @@ def inspect(file: FileSlice, arch: Arch) -> Description:
     """
     with open_slice(file) as opened:
         found = recognise(opened.read(HEAD))
+    parts: tuple[Inside, ...] = ()
     try:
+        parts = tuple(contents_of(file, found.kind))
         # The whole, so that damage in the middle of a compressed file is told as well.
         image = open_contents(file, found.arch or arch).kernel
         image.verify()
-        return Description(file, image.format, image.arch, image.version(), image)
+        version = image.version()
+        return Description(file, image.format, image.arch, version, image, parts=parts)
     except ImageError as error:
-        problem = error.message.removeprefix(f"{file}: ")
-        return Description(file, str(found.kind), found.machine, problem=problem, hint=error.hint)
+        return Description(
+            file,
+            str(found.kind),
+            found.machine,
+            problem=error.message.removeprefix(f"{file}: "),
+            hint=error.hint,
+            parts=parts,
+        )
+
+
+def printable(text: str) -> str:
+    r"""*text*, which a file has, with what a terminal would obey as \xNN."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -53,6 +53,14 @@ class UnifiedImage:
         """How many profiles there are; the base alone is one."""
         return max(1, len(self._blocks) - 1)
 
+    @property
+    def parts(self) -> Iterator[Part]:
+        """Every section that is not empty, in their order; those of a profile have its number."""
+        for number, block in enumerate(self._blocks):
+            profile = number - 1 if number else None
+            for name in dict.fromkeys(section.name for section in block):
+                yield from (part for part in self._named(name, profile) if part.size)
+
     def find(self, section: str, profile: int = 0) -> Part | None:
         """The part that *section* means in *profile*, None without one."""
         return next(self.all(section, profile), None)

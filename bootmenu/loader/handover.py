@@ -12,8 +12,8 @@ from bootmenu.devicetree.chosen import Dump, Initrd, graft, hand_over, hand_over
 from bootmenu.devicetree.edits import apply_edits
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
-from bootmenu.files import open_slice
-from bootmenu.model import FileSlice, Machine, TreeEdit
+from bootmenu.files import pieces_of
+from bootmenu.model import FileSlice, Machine, Stream, TreeEdit
 
 MAX_FILE = 2 << 20
 
@@ -23,8 +23,8 @@ Parameters = Sequence[Sequence[str]]
 
 def base_tree(
     *,
-    dtb: FileSlice | None,
-    overlays: Sequence[FileSlice],
+    dtb: FileSlice | Stream | None,
+    overlays: Sequence[FileSlice | Stream],
     parameters: Parameters = (),
     machine: Machine,
 ) -> DeviceTree:
@@ -46,7 +46,7 @@ def base_tree(
     return tree
 
 
-def _overlay(file: FileSlice, parameters: Sequence[str]) -> bytes:
+def _overlay(file: FileSlice | Stream, parameters: Sequence[str]) -> bytes:
     """The overlay in *file*, changed by its *parameters*."""
     from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
 
@@ -78,7 +78,7 @@ def finish(
     return done
 
 
-def _given(dtb: FileSlice | None, machine: Machine) -> DeviceTree:
+def _given(dtb: FileSlice | Stream | None, machine: Machine) -> DeviceTree:
     running = DeviceTree.parse(machine.fdt) if machine.fdt else None
     if dtb is None:
         if running is None:
@@ -98,8 +98,13 @@ def _given(dtb: FileSlice | None, machine: Machine) -> DeviceTree:
     return tree
 
 
-def _read(file: FileSlice) -> bytes:
-    if file.size > MAX_FILE:
-        raise TreeError(f"{file}: too large for a device tree", hint="the limit is 2 MiB")
-    with open_slice(file) as opened:
-        return opened.read(file.size)
+def _read(file: FileSlice | Stream) -> bytes:
+    data = bytearray()
+    if not isinstance(file, FileSlice) or file.size <= MAX_FILE:
+        for piece in pieces_of(file):
+            data += piece
+            if len(data) > MAX_FILE:
+                break
+        else:
+            return bytes(data)
+    raise TreeError(f"{file}: too large for a device tree", hint="the limit is 2 MiB")
