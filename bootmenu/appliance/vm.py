@@ -45,6 +45,8 @@ class VirtualMachine:
         """The command line of QEMU. Raises BuildError when it is not installed."""
         facts = FACTS[self.arch]
         require([facts.program])
+        if self.uefi and not facts.uefi:
+            raise BuildError(f"Debian 12 has no UEFI for {self.arch}", hint="start it without")
         command = [find(facts.program) or "", "-nodefaults", "-no-user-config"]
         command += ["-machine", facts.machine, "-accel", "tcg,thread=multi"]
         command += ["-cpu", self.cpu or facts.cpu, "-smp", str(self.cpus), "-m", str(self.memory)]

@@ -12,6 +12,8 @@ from bootmenu.appliance.samples import grub_cfg
 from bootmenu.appliance.tools import find
 from bootmenu.appliance.tree import Node, Tree
 from bootmenu.appliance.vm import VirtualMachine
+from bootmenu.errors import BuildError
+from bootmenu.model import Arch
 
 FILES = Tree(
     {
@@ -52,9 +54,10 @@ def test_vfat_disk_holds_its_files_and_identity(tmp_path: Path) -> None:
 
 
 def test_grub_cfg_leaves_no_placeholder() -> None:
-    text = grub_cfg("6.12.1-arm64", "ttyAMA0")
+    text = grub_cfg("6.12.1-amd64", "ttyS0")
     assert "@" not in text
-    assert "linux\t/boot/vmlinuz-6.12.1-arm64 root=UUID=7f1c7b5e-" in text
+    assert "linux\t/boot/vmlinuz-6.12.1-amd64 root=UUID=7f1c7b5e-" in text
+    assert "ro console=ttyS0 quiet" in text
 
 
 def test_grub_accepts_the_sample_grub_cfg(tmp_path: Path) -> None:
@@ -62,10 +65,21 @@ def test_grub_accepts_the_sample_grub_cfg(tmp_path: Path) -> None:
     tool("grub-script-check", tmp_path / "grub.cfg")
 
 
+@pytest.mark.parametrize("arch", Arch)
 @pytest.mark.parametrize("name", ["plain.img", "with,comma.img"])
-def test_machine_never_writes_to_its_drives(name: str) -> None:
-    machine = VirtualMachine(Path("vmlinuz"), Path("initramfs"), drives=(Path(name),))
-    (drive,) = [word for word in machine.command() if "file=" in word]
-    assert "snapshot=on" in drive
-    assert drive.endswith("file=" + name.replace(",", ",,"))
-    assert "kvm" not in " ".join(machine.command())
+def test_machine_never_writes_to_its_drives(name: str, arch: Arch) -> None:
+    kernel, initramfs = Path("vmlinuz"), Path("initramfs")
+    machine = VirtualMachine(
+        kernel, initramfs, arch, drives=(Path(name),), uefi=arch is not Arch.RISCV64
+    )
+    command = machine.command()
+    files = [word for word in command if "file=" in word]
+    assert files[-1].endswith("file=" + name.replace(",", ",,"))
+    assert all("snapshot=on" in word or "readonly=on" in word for word in files)
+    assert "kvm" not in " ".join(command)
+
+
+def test_machine_without_uefi_says_so() -> None:
+    machine = VirtualMachine(Path("vmlinuz"), Path("initramfs"), Arch.RISCV64, uefi=True)
+    with pytest.raises(BuildError, match="riscv64"):
+        machine.command()

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 from vm_machine import StartVm, Vm
-from vm_steps import HELD, await_menu, booted, choose, run, selected
+from vm_steps import (
+    HELD,
+    add_property,
+    await_menu,
+    booted,
+    choose,
+    find_in_tree,
+    run,
+    selected,
+)
 
 from bootmenu.appliance.samples import SampleDisks
 
@@ -36,7 +45,8 @@ def test_edited_cmdline_and_tree_reach_the_next_kernel_as_shown(
     screen.press("ctrl+t")
     screen.wait_for("Device tree: Debian from the ESP, verbose", 90)
     _set_property(vm, "model", '"A board of ours"')
-    _add_property(vm, "ours,added = <0x12345678 42>")
+    screen.press("home")
+    add_property(vm, "/", "ours,added = <0x12345678 42>")
 
     screen.press("ctrl+x")
     screen.wait_for("This differs from what its configuration says", 60)
@@ -96,11 +106,7 @@ def test_disk_that_is_plugged_in_appears_and_goes_when_pulled(
 def _set_property(vm: Vm, name: str, value: str) -> None:
     """Find *name* in the tree and give it *value*."""
     screen = vm.screen
-    screen.press("/")
-    screen.wait_for("Find")
-    screen.type(name)
-    screen.press("enter")
-    screen.wait_for(lambda shown: name in shown.line_of("=> "))
+    find_in_tree(vm, name)
     screen.press("enter")
     screen.wait_for(f"{name} = ")
     screen.press("ctrl+u")
@@ -108,12 +114,3 @@ def _set_property(vm: Vm, name: str, value: str) -> None:
     screen.press("enter")
     screen.wait_for("Enter change", 60)
     screen.wait_for(value)
-
-
-def _add_property(vm: Vm, text: str) -> None:
-    screen = vm.screen
-    screen.press("home", "a")
-    screen.wait_for("New property of /:")
-    screen.type(text)
-    screen.press("enter")
-    screen.wait_for("Enter change", 60)

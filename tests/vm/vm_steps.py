@@ -48,6 +48,24 @@ def _moved(before: str, screen: Screen) -> bool:
     return selected(screen) != before
 
 
+def find_in_tree(vm: Vm, name: str) -> None:
+    """Select what is called *name* in the device tree that is shown."""
+    vm.screen.press("/")
+    vm.screen.wait_for("Find")
+    vm.screen.type(name)
+    vm.screen.press("enter")
+    vm.screen.wait_for(lambda shown: name in shown.line_of(MARK))
+
+
+def add_property(vm: Vm, node: str, text: str) -> None:
+    """Give the property *text* to *node*, which is selected in the device tree."""
+    vm.screen.press("a")
+    vm.screen.wait_for(f"New property of {node}:")
+    vm.screen.type(text)
+    vm.screen.press("enter")
+    vm.screen.wait_for("Enter change", 60)
+
+
 def open_shell(vm: Vm) -> None:
     """Leave the menu for the machine's own shell."""
     vm.screen.press("s")

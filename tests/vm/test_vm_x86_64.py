@@ -1,0 +1,89 @@
+"""x86_64, with a BIOS and with UEFI: what the first kernel knew of the machine, the next knows."""
+
+from __future__ import annotations
+
+import lzma
+from pathlib import Path
+
+import pytest
+from vm_machine import StartVm
+from vm_steps import HELD, await_menu, booted, choose, open_shell, run
+
+from bootmenu.appliance.disk import Disk, Filesystem, write_disk
+from bootmenu.appliance.image import debian_kernel, default_cache
+from bootmenu.appliance.samples import SampleDisks
+from bootmenu.appliance.tree import Node, Tree
+from bootmenu.model import Arch
+
+pytestmark = pytest.mark.vm
+
+PAIR = Disk(
+    Filesystem.VFAT,
+    label="PAIR",
+    uuid="B007-8664",
+    partuuid="5d8e3e52-6f0b-4d7a-8a43-1c7be0a3c086",
+    size=64,
+)
+ENTRY = """\
+title Two initrds
+linux /vmlinuz
+initrd /initrd.img
+initrd /second.img
+options console=ttyS0 probe="two  words" quiet
+"""
+MEMORY = "cd /sys/firmware/memmap; grep -h . */start */end */type | tr '\\n' ' '"
+TABLES = "ls /sys/firmware/acpi/tables | tr '\\n' ' '"
+EFI = "cd /sys/firmware/efi; grep -h . fw_vendor config_table runtime-map/*/* | tr '\\n' ' '"
+VARIABLES = "insmod /efivarfs.ko; mount -t efivarfs none /mnt; ls /mnt | grep -c BootOrder"
+
+
+@pytest.fixture(scope="module")
+def pc_disks() -> SampleDisks:
+    return SampleDisks(default_cache(), print, Arch.X86_64)
+
+
+@pytest.fixture(scope="module")
+def pair(pc_disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The disk with an entry that has two initrds."""
+    linux = debian_kernel(Arch.X86_64, default_cache(), print).archive
+    ((_, efivarfs),) = Tree.of_tar(linux, lambda path: path.endswith("/efivarfs.ko.xz")).items()
+    second = Tree(
+        {
+            "etc/second": Node.file(b"from the second\n"),
+            "efivarfs.ko": Node.file(lzma.decompress(efivarfs.data)),
+            "mnt": Node.folder(),
+        }
+    )
+    files = {
+        "vmlinuz": Node.file(pc_disks.kernel),
+        "initrd.img": Node.file(pc_disks.initrd("pair")),
+        "second.img": Node.file(second.cpio()),
+        "loader/entries/pair.conf": Node.file(ENTRY.encode()),
+    }
+    image = tmp_path_factory.mktemp("pair") / "pair.img"
+    write_disk(PAIR, Tree(files), image)
+    return image
+
+
+@pytest.mark.parametrize("uefi", [False, True], ids=["BIOS", "UEFI"])
+def test_next_kernel_has_both_initrds_and_all_that_the_firmware_said(
+    uefi: bool, start_vm: StartVm, pair: Path, pc_disks: SampleDisks
+) -> None:
+    vm = start_vm(pc_disks.debian, pair, arch=Arch.X86_64, uefi=uefi, append=HELD)
+    await_menu(vm, "Debian GNU/Linux", "Two initrds")
+    open_shell(vm)
+    facts = (MEMORY, TABLES, EFI) if uefi else (MEMORY, TABLES)
+    before = [run(vm, fact) for fact in facts]
+    vm.screen.type("exit\n")
+    await_menu(vm, "Two initrds")
+    choose(vm, "Two initrds")
+    vm.screen.press("enter")
+
+    release, cmdline = booted(vm)
+    assert release == pc_disks.release
+    assert cmdline == 'console=ttyS0 probe="two  words" quiet'
+    assert run(vm, "cat /etc/marker /etc/second") == "marker: pair\nfrom the second"
+    assert [run(vm, fact) for fact in facts] == before
+    assert run(vm, "nproc") == "2"
+    if uefi:
+        assert run(vm, VARIABLES) == "1"
