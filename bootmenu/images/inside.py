@@ -33,7 +33,9 @@ def contents_of(file: FileSlice, kind: Kind) -> list[Inside]:
     Raises ImageError when their table is damaged, VolumeError when it cannot be read. A wrong
     checksum is said of its part.
     """
-    parts = {Kind.FDT: _of_fit, Kind.UIMAGE: _of_uimage, Kind.UKI: _of_uki}.get(kind)
+    parts = {Kind.FDT: _of_fit, Kind.UIMAGE: _of_uimage, Kind.UKI: _of_uki, Kind.PE: _of_uki}.get(
+        kind
+    )
     found = []
     for part in parts(file) if parts is not None else ():
         found.append(part)

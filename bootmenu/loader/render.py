@@ -98,9 +98,11 @@ def _table(plan: LoadPlan, width: int) -> Iterator[str]:
         yield from textwrap.wrap(
             segment.reason, width, initial_indent=" " * 12, subsequent_indent=" " * 12
         )
-        if segment.digest:  # in two lines, as it has 64 digits
-            yield f"{'':<12}SHA-256 {segment.digest[:32]}"
-            yield f"{'':<20}{segment.digest[32:]}"
+        if segment.digest:
+            first = 64 if width >= 84 else 32  # of 64 digits
+            yield f"{'':<12}SHA-256 {segment.digest[:first]}"
+            if segment.digest[first:]:
+                yield f"{'':<20}{segment.digest[first:]}"
 
 
 def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The command as a person types it: what it prints, where errors go, and its exit status."""
 
+import gzip
+import hashlib
 import json
 import os
 import signal
@@ -153,6 +155,25 @@ def test_a_plan_is_made_for_another_machine(disk: Path, board: Path) -> None:
     assert {"kernel", "initrd", "dtb", "trampoline"} == {s["name"] for s in plan["segments"]}
     kernel = next(s for s in plan["segments"] if s["name"] == "kernel")
     assert kernel["file"] == str(disk / "Image")
+
+
+def test_a_plan_has_the_digest_of_every_file_and_finds_deep_damage(disk: Path, board: Path) -> None:
+    (disk / "Image.gz").write_bytes(gzip.compress(KERNEL[:0x2000] + os.urandom(0xFE000)))
+    arguments = ("--initrd", disk / "initrd", "--machine", board, "--json")
+    done = bootmenu("plan", "--kernel", disk / "Image.gz", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    digests = {s["name"]: s["sha256"] for s in json.loads(done.stdout)["segments"]}
+    kernel = gzip.decompress((disk / "Image.gz").read_bytes())
+    assert digests["kernel"] == hashlib.sha256(kernel).hexdigest()
+    assert digests["initrd"] == hashlib.sha256(b"an initrd").hexdigest()
+    text = bootmenu("plan", "--kernel", disk / "Image.gz", *arguments[:-1], COLUMNS="132").stdout
+    assert f"SHA-256 {digests['initrd']}" in text
+    assert 100 < max(map(len, text.splitlines())) <= 132
+    with (disk / "Image.gz").open("r+b") as file:
+        file.truncate(500_000)
+    done = bootmenu("plan", "--kernel", disk / "Image.gz", *arguments)
+    assert done.returncode == 1
+    assert "Image.gz: truncated" in done.stderr
 
 
 def test_a_crash_kernel_needs_memory_that_is_set_aside(disk: Path, board: Path) -> None:

@@ -193,6 +193,14 @@ async def test_the_tree_that_would_be_handed_over_is_shown_with_what_was_edited(
         "+/added number = <0x2a>",
     ]
     assert await menu.call("Differences", request=menu.request("debian")) == []
+    report = await menu.call("Plan", request=request)
+    assert report.endswith(
+        """changed in the device tree, after all else
+  -/ model = "a board"
+  +/ model = "another board"
+  +/added
+  +/added number = <0x2a>"""
+    )
 
 
 async def test_an_edit_that_cannot_be_says_so(served: Served, fdt: bytes, tmp_path: Path) -> None:

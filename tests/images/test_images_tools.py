@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from bootmenu.appliance.image import debian_kernel, default_cache, kernel_file
 from bootmenu.files import whole
 from bootmenu.images.inspect import Description, inspect
 from bootmenu.model import Arch
 
+GOLDEN = Path(__file__).parents[1] / "golden"
+SECTION = r"\d (\.\w+) +([0-9a-f]{8}) "
 Make = Callable[..., bytes]
 
 FIT = """\
@@ -150,11 +153,25 @@ def test_sections_of_another_tools_image_are_those_of_objdump(folder: Path) -> N
     listed = run("aarch64-linux-gnu-objdump -h image", folder)
     found = described(folder / "image")
     assert found.kind == "arm64 Image in a unified kernel image"
-    sizes = {
-        name: int(size, 16) for name, size in re.findall(r"\d (\.\w+) +([0-9a-f]{8}) ", listed)
-    }
+    sizes = {name: int(size, 16) for name, size in re.findall(SECTION, listed)}
     assert {part.name: part.size for part in found.parts} == sizes
     assert sizes[".cmdline"] == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"),
+    [
+        ("uki-profiles/esp/EFI/Linux/particle_42.1.efi", "aarch64-linux-gnu-objdump"),
+        ("uki-profiles/esp/loader/addons/all.addon.efi", "aarch64-linux-gnu-objdump"),
+        ("bls-xbootldr/esp/EFI/Linux/rescue_7.efi", "aarch64-linux-gnu-objdump"),
+        ("uki-mixed/esp/EFI/Linux/arch-linux.efi", "objdump"),
+    ],
+)
+def test_sections_of_ukifys_images_are_those_of_objdump(name: str, tool: str) -> None:
+    listed = run(f"{tool} -h {name}", GOLDEN)
+    sizes = [(name, int(size, 16)) for name, size in re.findall(SECTION, listed)]
+    found = described(GOLDEN / name)
+    assert [(re.split("[@:]", part.name)[0], part.size) for part in found.parts] == sizes
 
 
 @pytest.mark.parametrize(
@@ -200,3 +217,26 @@ def test_names_in_a_container_cannot_steer_a_terminal(folder: Path) -> None:
     assert "\x1b" not in text
     assert "a\\x1b[2Jb" in text
     json.dumps(described(folder / "out").data())
+
+
+@pytest.mark.parametrize("arch", Arch)
+def test_debians_kernel_is_what_file_says(arch: Arch, tmp_path: Path) -> None:
+    cache = default_cache()
+    release, data = kernel_file(debian_kernel(arch, cache, print))
+    path = tmp_path / "vmlinuz"
+    path.write_bytes(data)
+    said = run("file -b vmlinuz", tmp_path)
+    found = described(path, arch)
+    assert not found.problem
+    assert found.version == release
+    assert found.machine == arch
+    assert found.image is not None
+    if arch is Arch.ARM64:
+        assert "ARM64 boot executable Image, little-endian, 4K pages" in said
+        assert (found.kind, found.image.page_size) == ("arm64 Image", 4096)
+    elif arch is Arch.X86_64:
+        assert f"x86 boot executable bzImage, version {release} " in said
+        assert found.kind == "x86 bzImage"
+    else:
+        assert "RISC-V" in said
+        assert found.kind == "riscv Image"
