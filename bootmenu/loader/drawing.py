@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bootmenu.errors import PlacementError
+from bootmenu.images.inspect import printable
 from bootmenu.loader.memory import CRASH, Range, align_down, kept, merge, ram, subtract
 from bootmenu.model import IoResource, Machine, Segment
 
@@ -22,6 +23,7 @@ LETTERS = {
     "trampoline": "T",
 }
 _WORDS = {"dtb": "device tree", "boot_params": "boot parameters"}
+_TITLES = {"Reserved": "reserved", CRASH: "crash kernel"}
 _FREE, _PARTLY, _USED, _CRASH, _OTHER = ".", ":", "x", "C", "?"
 _LINES = 10
 """Ranges of memory that are all drawn; of more, only those with a segment."""
@@ -81,19 +83,20 @@ def _line(part: Range, bar: str) -> str:
 
 def _summary(memory: Sequence[Range], taken: Sequence[IoResource], width: int) -> list[str]:
     """How much memory there is, and what is kept of it for what."""
-    sizes: dict[str, int] = {}
-    left = list(memory)
-    for name in dict.fromkeys(one.name for one in taken):
-        mine = merge(Range(one.start, one.end + 1) for one in taken if one.name == name)
-        rest = subtract(left, mine)
+    by_name: dict[str, list[Range]] = {}
+    for one in taken:
+        title = _TITLES.get(one.name, printable(one.name))
+        by_name.setdefault(title, []).append(Range(one.start, one.end + 1))
+    most = sorted(by_name, key=lambda name: sum(part.size for part in by_name[name]), reverse=True)
+    others = [part for name in most[_NAMES:] for part in by_name[name]]
+    words = []
+    left = list(memory)  # what lies in something else counts once
+    for name, parts in [(name, by_name[name]) for name in most[:_NAMES]] + [("others", others)]:
+        rest = subtract(left, parts)
         size = sum(part.size for part in left) - sum(part.size for part in rest)
-        title = name.replace("Reserved", "reserved").replace(CRASH, "crash kernel")
-        sizes[title] = sizes.get(title, 0) + size
+        if size:
+            words.append(f"{_amount(size)} {name}")
         left = rest
-    most = sorted(((size, name) for name, size in sizes.items() if size), reverse=True)
-    words = [f"{_amount(size)} {name}" for size, name in most[:_NAMES]]
-    if len(most) > _NAMES:
-        words.append(f"{_amount(sum(size for size, _ in most[_NAMES:]))} others")
     text = f"memory    {_amount(sum(part.size for part in memory))}"
     if words:
         text += f"; kept of it: {', '.join(words)}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from bootmenu.errors import PlacementError
+from bootmenu.images.inspect import printable
 from bootmenu.loader.drawing import draw
 from bootmenu.loader.memory import Range, crash_regions, usable
 from bootmenu.model import FileSlice, Finding, LoadPlan, Machine
@@ -81,7 +82,7 @@ def _verbatim(name: str, text: str, width: int) -> Iterator[str]:
 
     It comes from a disk, so what a terminal would obey is shown as \xNN.
     """
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) or "(none)"
+    shown = printable(text) or "(none)"
     step = width - 10
     for at in range(0, len(shown), step):
         yield f"{'' if at else name:<9} {shown[at : at + step]}"

@@ -141,7 +141,7 @@ def _plan(machine: Machine, kernels: dict[Arch, FileSlice]) -> None:
         assert 0 <= segment.mem < segment.end <= 1 << 64
         assert segment.mem % machine.page_size == segment.memsz % machine.page_size == 0
     text = loader.render_text(plan, machine, 80)
-    assert all(len(line) <= 80 for line in text.splitlines())
+    assert all(len(line) <= 80 and line.isprintable() for line in text.split("\n"))
     json.loads(loader.render_json(plan, machine))
 
 
