@@ -29,7 +29,7 @@ _LINES = 10
 """Ranges of memory that are all drawn; of more, only those with a segment."""
 _NAMES = 4  # kinds of what is kept that are told apart
 _FINER = 4  # how much finer a scale must be to say anything new
-_ADDRESSES = 36  # columns beside a bar: two addresses of 52 bits
+_ADDRESSES = 37  # columns beside a bar: two addresses of 56 bits
 
 
 class _Map(NamedTuple):

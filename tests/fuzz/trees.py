@@ -22,7 +22,7 @@ from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
 from bootmenu.discover.machine import capture, parse_iomem, restore
 from bootmenu.errors import BootmenuError
 from bootmenu.files import whole
-from bootmenu.model import Arch, FileSlice, Machine
+from bootmenu.model import Arch, FileSlice, LoadPlan, Machine
 
 MACHINES = Path(__file__).parents[1] / "golden/machines"
 
@@ -131,12 +131,21 @@ def _capture(data: bytes, kernels: dict[Arch, FileSlice]) -> None:
 
 
 def _plan(machine: Machine, kernels: dict[Arch, FileSlice]) -> None:
-    kernel = kernels[machine.arch]
-    try:
-        plan = loader.prepare(kernel=kernel, initrds=[kernel], machine=machine)
-    except BootmenuError as error:
-        assert error.message
-        return
+    for panic in (False, True):
+        try:
+            plan = loader.prepare(
+                kernel=kernels[machine.arch],
+                initrds=[kernels[machine.arch]],
+                machine=machine,
+                panic=panic,
+            )
+        except BootmenuError as error:
+            assert error.message
+        else:
+            _assert_sound(plan, machine)
+
+
+def _assert_sound(plan: LoadPlan, machine: Machine) -> None:
     for segment in plan.segments:
         assert 0 <= segment.mem < segment.end <= 1 << 64
         assert segment.mem % machine.page_size == segment.memsz % machine.page_size == 0

@@ -18,6 +18,7 @@ from loader_maps import (
     KIB,
     MIB,
     PAGE_SIZES,
+    RAM,
     Span,
     iomems,
     is_free,
@@ -140,6 +141,46 @@ def test_every_page_of_a_plan_lies_where_it_may(
         _check_pc(plan, files)
     else:
         _check_described(plan, files, board.page_size)
+
+
+@pytest.mark.parametrize("arch", [Arch.ARM64, Arch.X86_64])
+@many
+@given(iomem=iomems(), size=st.integers(64 * MIB, 400 * MIB), files=FILES)
+def test_every_page_of_a_crash_kernel_lies_in_what_is_set_aside(
+    arch: Arch,
+    *,
+    machine: Machine,
+    make_initrd: MakeInitrd,
+    tmp_path_factory: pytest.TempPathFactory,
+    iomem: tuple[IoResource, ...],
+    size: int,
+    files: Files,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "kernel"
+    with path.open("wb") as file:
+        file.write(_image(arch, files))
+        file.truncate(files.image_size)
+    first = max(one.end for one in iomem) + 1
+    start = -(-first // (2 * MIB)) * 2 * MIB + 16 * MIB
+    aside = (
+        IoResource(start - MIB, start + size + MIB, RAM),
+        IoResource(start, start + size - 1, "Crash kernel", 1),
+    )
+    firmware = (FirmwareRange(start - MIB, start + size + MIB, RAM),)
+    pc = Pc(memmap=firmware) if arch is Arch.X86_64 else None
+    board = replace(machine, arch=arch, iomem=(*iomem, *aside), pc=pc)
+    initrds = [make_initrd(size) for size in files.initrds]
+    try:
+        plan = loader.prepare(kernel=whole(str(path)), initrds=initrds, machine=board, panic=True)
+    except PlacementError as refusal:
+        assert refusal.hint
+        event("refused")
+        return
+    kept = [(one.start, one.end + 1) for one in board.iomem if one.name == "Crash kernel"]
+    for segment in plan.segments:
+        assert segment.mem % 4096 == segment.memsz % 4096 == 0
+        assert any(low <= segment.mem and segment.end <= high for low, high in kept)
+    assert not overlap([(one.mem, one.end) for one in plan.segments])
 
 
 def _named(plan: LoadPlan, name: str) -> list[Segment]:
