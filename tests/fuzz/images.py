@@ -54,27 +54,29 @@ class ImageTarget:
         head = struct.pack("<IIQQQ24x4sI", 1, 1, 0, 0x3000, 10, b"ARM\x64", 0)
         (work / "Image").write_bytes(head + b"Linux version 6.1 " * 500)
         (work / "fit.its").write_text(FIT)
-        (work / "riscv").write_bytes(_RISCV)
-        (work / "bzimage").write_bytes(_bzimage())
+        (work / "riscv").write_bytes(RISCV)
+        (work / "bzimage").write_bytes(bzimage())
         made = subprocess.run(
             self.command, shell=True, cwd=work, check=True, stdout=subprocess.PIPE
         ).stdout
         (folder / "seed").write_bytes(made)
 
 
-_RISCV = struct.pack(
+RISCV = struct.pack(
     "<IIQQQI12x8s4sI", 1, 1, 0x200000, 0x3000, 0, 2, b"RISCV\0\0\0", b"RSC\x05", 0
 ).ljust(0x2000, b"x")
 
 
-def _bzimage() -> bytes:
+def bzimage() -> bytes:
+    """The smallest that is one."""
     data = bytearray(0x1000)
     data[0x1F1] = 1
     struct.pack_into("<I", data, 0x1F4, 0x80)
     data[0x1FE:0x206] = b"\x55\xaa\xeb\x70HdrS"
     struct.pack_into("<H", data, 0x206, 0x20F)
     data[0x211] = 1
-    struct.pack_into("<IBBH", data, 0x230, 0x200000, 1, 21, 0x3F)
+    struct.pack_into("<I", data, 0x22C, 0x7FFFFFFF)
+    struct.pack_into("<IBBHI", data, 0x230, 0x200000, 1, 21, 0x3F, 2047)
     struct.pack_into("<QI", data, 0x258, 0x1000000, 0x3000)
     return bytes(data)
 

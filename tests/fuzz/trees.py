@@ -23,6 +23,7 @@ from bootmenu.discover.machine import capture, parse_iomem, restore
 from bootmenu.errors import BootmenuError
 from bootmenu.files import whole
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine
+from tests.fuzz.images import RISCV, bzimage
 
 MACHINES = Path(__file__).parents[1] / "golden/machines"
 
@@ -63,9 +64,9 @@ class MachineTarget:
         """The function to be fuzzed; kernels are written into *folder*."""
         folder.mkdir(parents=True, exist_ok=True)
         kernels = {}
-        for arch, head in _HEADS.items():
+        for arch, data in _KERNELS.items():
             path = folder / arch
-            path.write_bytes(head)
+            path.write_bytes(data)
             kernels[arch] = whole(str(path))
         return _only_our_errors(lambda data: self.examine(data, kernels))
 
@@ -154,27 +155,11 @@ def _assert_sound(plan: LoadPlan, machine: Machine) -> None:
     json.loads(loader.render_json(plan, machine))
 
 
-def _pc_head() -> bytes:
-    data = bytearray(0x1000)
-    data[0x1F1] = 1
-    struct.pack_into("<I", data, 0x1F4, 0x80)
-    data[0x1FE:0x206] = b"\x55\xaa\xeb\x70HdrS"
-    struct.pack_into("<H", data, 0x206, 0x20F)
-    data[0x211] = 1
-    struct.pack_into("<I", data, 0x22C, 0x7FFFFFFF)
-    struct.pack_into("<IBBHI", data, 0x230, 0x200000, 1, 21, 0x7F, 2047)
-    struct.pack_into("<QI", data, 0x258, 0x1000000, 0x300000)
-    return bytes(data)
-
-
-_HEADS = {
-    Arch.ARM64: struct.pack("<IIQQQ24x4sI", 1, 1, 0x3000, 0x10000, 10, b"ARM\x64", 0).ljust(
-        0x9000, b"x"
-    ),
-    Arch.RISCV64: struct.pack(
-        "<IIQQQI12x8s4sI", 1, 1, 0x200000, 0x3000, 0, 2, b"RISCV\0\0\0", b"RSC\x05", 0
-    ).ljust(0x2000, b"x"),
-    Arch.X86_64: _pc_head(),
+_ARM64 = struct.pack("<IIQQQ24x4sI", 1, 1, 0x3000, 0x10000, 10, b"ARM\x64", 0)
+_KERNELS = {
+    Arch.ARM64: _ARM64.ljust(0x9000, b"x"),
+    Arch.RISCV64: RISCV,
+    Arch.X86_64: bzimage(),
 }
 
 TREE_TARGETS = {

@@ -8,11 +8,14 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
+import loader_pc
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from loader_kernels import write_kernel
 from loader_maps import (
     GIB,
     KIB,
@@ -30,7 +33,6 @@ from loader_maps import (
 
 from bootmenu import loader
 from bootmenu.errors import PlacementError
-from bootmenu.files import whole
 from bootmenu.images import KernelImage, arm64, bzimage, riscv64
 from bootmenu.loader import arm64 as on_arm64
 from bootmenu.loader import riscv64 as on_riscv64
@@ -50,7 +52,7 @@ MakeInitrd = Callable[[int], FileSlice]
 SILENT = (0x80000, 16 * MIB)  # what is assumed where the header gives no image_size
 
 many = settings(
-    max_examples=120,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
@@ -81,23 +83,11 @@ FILES = st.builds(
 )
 
 
-def _image(arch: Arch, files: Files) -> bytes:
+def _write(files: Files, arch: Arch, folder: Path) -> FileSlice:
     text_offset, image_size, flags, _ = files
-    if arch is Arch.ARM64:
-        return struct.pack("<IIQQQ24x4sI", 1, 1, text_offset, image_size, flags, b"ARM\x64", 0)
-    if arch is Arch.RISCV64:
-        numbers = (0x106F, 0, text_offset, image_size, 0, 2)
-        return struct.pack("<IIQQQI12x8s4sI", *numbers, b"RISCV\0\0\0", b"RSC\x05", 0)
-    data = bytearray(0x1000)
-    data[0x1F1] = 1
-    struct.pack_into("<I", data, 0x1F4, 0x80)
-    data[0x1FE:0x206] = b"\x55\xaa\xeb\x70HdrS"
-    struct.pack_into("<H", data, 0x206, 0x20F)
-    data[0x211] = 1
-    struct.pack_into("<I", data, 0x22C, 0x7FFFFFFF)
-    struct.pack_into("<IBBHI", data, 0x230, 2 * MIB, 1, 21, 1 | flags & 2, 2047)
-    struct.pack_into("<QI", data, 0x258, 16 * MIB, image_size)
-    return bytes(data)
+    return write_kernel(
+        folder / "kernel", arch, text_offset=text_offset, image_size=image_size, flags=flags
+    )
 
 
 @pytest.mark.parametrize("arch", Arch)
@@ -113,10 +103,7 @@ def test_every_page_of_a_plan_lies_where_it_may(
     page: int,
     files: Files,
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / "kernel"
-    with path.open("wb") as file:
-        file.write(_image(arch, files))
-        file.truncate(files.image_size)
+    kernel = _write(files, arch, tmp_path_factory.getbasetemp())
     firmware = tuple(FirmwareRange(r.start, r.end, r.name) for r in iomem if r.depth == 0)
     board = replace(
         machine,
@@ -127,7 +114,7 @@ def test_every_page_of_a_plan_lies_where_it_may(
     )
     initrds = [make_initrd(size) for size in files.initrds]
     try:
-        plan = loader.prepare(kernel=whole(str(path)), initrds=initrds, machine=board)
+        plan = loader.prepare(kernel=kernel, initrds=initrds, machine=board)
     except PlacementError as refusal:
         assert refusal.hint
         event("refused")
@@ -156,10 +143,7 @@ def test_every_page_of_a_crash_kernel_lies_in_what_is_set_aside(
     size: int,
     files: Files,
 ) -> None:
-    path = tmp_path_factory.getbasetemp() / "kernel"
-    with path.open("wb") as file:
-        file.write(_image(arch, files))
-        file.truncate(files.image_size)
+    kernel = _write(files, arch, tmp_path_factory.getbasetemp())
     first = max(one.end for one in iomem) + 1
     start = -(-first // (2 * MIB)) * 2 * MIB + 16 * MIB
     aside = (
@@ -171,7 +155,7 @@ def test_every_page_of_a_crash_kernel_lies_in_what_is_set_aside(
     board = replace(machine, arch=arch, iomem=(*iomem, *aside), pc=pc)
     initrds = [make_initrd(size) for size in files.initrds]
     try:
-        plan = loader.prepare(kernel=whole(str(path)), initrds=initrds, machine=board, panic=True)
+        plan = loader.prepare(kernel=kernel, initrds=initrds, machine=board, panic=True)
     except PlacementError as refusal:
         assert refusal.hint
         event("refused")
@@ -326,8 +310,9 @@ def test_what_is_refused_on_x86_64_fits_nowhere(data: st.DataObject) -> None:
     base = data.draw(small_maps(page))
     free = [(start + 20 * MIB, end + 20 * MIB) for start, end in base]
     size = data.draw(st.integers(1, 4 * MIB // page)) * page
-    head = bytearray(_image(Arch.X86_64, Files(0, size, data.draw(st.sampled_from([0, 2])), ())))
-    header = bzimage.parse(bytes(head), "kernel")
+    flags = data.draw(st.sampled_from([0x7D, 0x7F]))
+    header = bzimage.parse(loader_pc.bzimage(init_size=max(size, MIB), xloadflags=flags), "kernel")
+    size = header.image_size
     initrd = data.draw(st.integers(0, 5 * MIB // page)) * page
     params = data.draw(st.integers(1, 4))
     board = Machine(Arch.X86_64, page, of_spans(free))

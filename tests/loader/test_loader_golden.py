@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from pathlib import Path
 
 import pytest
+from loader_kernels import write_kernel
 
 from bootmenu import loader
 from bootmenu.discover.machine import capture, restore
@@ -26,38 +26,18 @@ MIB = 1 << 20
 INITRDS = (3 * MIB, 61_234_567)
 
 
-def _head(arch: Arch) -> bytes:
-    """The header of Debian's kernel of that architecture, as far as a plan reads it."""
-    if arch is Arch.ARM64:
-        return struct.pack("<IIQQQ24x4sI", 1, 1, 0, 34 * MIB, 0b1010, b"ARM\x64", 0)
-    if arch is Arch.RISCV64:
-        numbers = (0x106F, 0, 2 * MIB, 34 * MIB, 0, 2)
-        return struct.pack("<IIQQQI12x8s4sI", *numbers, b"RISCV\0\0\0", b"RSC\x05", 0)
-    data = bytearray(0x1000)
-    data[0x1F1] = 39
-    struct.pack_into("<I", data, 0x1F4, 11 * MIB // 16)
-    data[0x1FE:0x206] = b"\x55\xaa\xeb\x6aHdrS"
-    struct.pack_into("<H", data, 0x206, 0x20F)
-    data[0x211] = 1
-    struct.pack_into("<I", data, 0x22C, 0x7FFFFFFF)
-    struct.pack_into("<IBBHI", data, 0x230, 2 * MIB, 1, 21, 0x7F, 2047)
-    struct.pack_into("<QI", data, 0x258, 16 * MIB, 47 * MIB)
-    return bytes(data)
-
-
-def _sparse(path: Path, size: int, head: bytes = b"") -> Path:
-    with path.open("wb") as file:
-        file.write(head)
-        file.truncate(size)
-    return path
-
-
 def _plan(machine: Machine, folder: Path) -> LoadPlan:
-    kernel = _sparse(folder / "vmlinuz", 33 * MIB, _head(machine.arch))
-    initrds = [_sparse(folder / f"initrd{n}.img", size) for n, size in enumerate(INITRDS)]
+    offset = 2 * MIB if machine.arch is Arch.RISCV64 else 0
+    kernel = write_kernel(folder / "vmlinuz", machine.arch, text_offset=offset, image_size=34 * MIB)
+    initrds = []
+    for number, size in enumerate(INITRDS):
+        path = folder / f"initrd{number}.img"
+        with path.open("wb") as file:
+            file.truncate(size)
+        initrds.append(whole(str(path)))
     return loader.prepare(
-        kernel=whole(str(kernel)),
-        initrds=[whole(str(initrd)) for initrd in initrds],
+        kernel=kernel,
+        initrds=initrds,
         cmdline=CMDLINE,
         machine=machine,
         entropy=bytes(136),
