@@ -131,6 +131,7 @@ def test_no_console_where_the_tree_names_none(machine: Machine, make_kernel: Mak
     (finding,) = _voice(mute, make_kernel, "quiet", here="ttyAMA0")
     assert "its console is the screen" in finding.cause
     assert _voice(mute, make_kernel, "quiet", here="tty0 ttyAMA0") == ()
+    assert _voice(mute, make_kernel, "", here="ttyAMA0") == ()  # an image that is inspected
 
 
 def test_no_console_on_a_pc_with_a_serial_line_only(machine: Machine) -> None:

@@ -44,7 +44,12 @@ def length(plan: LoadPlan, image: KernelImage) -> Iterator[Finding]:
 
 
 def consoles(plan: LoadPlan, tree: DeviceTree | None, machine: Machine) -> Iterator[Finding]:
-    """A next kernel that speaks on none of the consoles that this one speaks on."""
+    """A next kernel that speaks on none of the consoles that this one speaks on.
+
+    Without any cmdline nothing is said: an image alone is looked at.
+    """
+    if not plan.cmdline:
+        return
     here = {_console(name) for name in machine.consoles}
     named = [value or "" for name, value in parameters(plan.cmdline) if name == "console"]
     spoken = {_console(value.split(",")[0]) for value in named} or _unasked(plan.arch, tree)
