@@ -249,7 +249,7 @@ async def test_a_root_on_no_disk_is_told_where_all_disks_are_known(
     assert await menu.call("Load", request=request) == []
     served.disks.tells_roots = True
     (warning,) = await menu.call("Load", request=request)
-    assert warning == "no disk here has root=LABEL=x: here: LABEL=data"
+    assert warning == "root=LABEL=x is on no disk here: those here are LABEL=data"
     there = menu.request("Debian", cmdline="root=LABEL=data")
     assert await menu.call("Load", request=there) == []
 

@@ -12,6 +12,7 @@ DISKS = [
         "/dev/vda1",
         uuid="c7a3b1e0-53d2-4a6f-9a58-0f9d1c6b2e11",
         label="my root",
+        fstype="ext4",
         partuuid="5d1f6a3c-01",
         partlabel="system",
     ),
@@ -63,10 +64,10 @@ def test_root_that_only_the_next_system_can_find(root: str) -> None:
 
 def test_root_that_is_not_here() -> None:
     (finding,) = loader.examine_root("root=/dev/sda1 ro", DISKS)
-    assert finding.message == "no disk here has root=/dev/sda1"
-    assert finding.cause == "here: /dev/vda, /dev/vda1, /dev/vda15"
+    assert finding.message == "root=/dev/sda1 is on no disk here"
+    assert finding.cause == "those here are /dev/vda1, /dev/vda15"
     (finding,) = loader.examine_root("root=LABEL=debian", DISKS)
-    assert finding.cause == "here: LABEL=my root"
+    assert finding.cause == "those here are LABEL=my root"
     (finding,) = loader.examine_root("root=PARTUUID=1234", [DISKS[0]])
     assert finding.cause == "no disk here has a PARTUUID"
 
@@ -78,3 +79,8 @@ def test_a_slip_of_the_pen_is_named() -> None:
 
 def test_disks_that_are_not_known_are_no_reason_to_complain() -> None:
     assert loader.examine_root("root=/dev/sda1", []) == ()
+
+
+def test_a_cmdline_cannot_write_on_the_terminal() -> None:
+    (finding,) = loader.examine_root("root=LABEL=\x1b[2J", DISKS)
+    assert finding.message == r"root=LABEL=\x1b[2J is on no disk here"

@@ -39,6 +39,11 @@ def test_plan_from_a_capture_has_the_segments_that_the_machine_loaded(
     assert run(vm, "cat /sys/kernel/kexec_loaded") == "1"
     assert run(vm, "bootmenu unload && cat /sys/kernel/kexec_loaded") == "0"
 
+    for root, warned in (("/dev/vda1", False), ("LABEL=elsewhere", True)):
+        report = run(vm, f"bootmenu plan --kernel vda1:/{kernel} --append '{CMDLINE} root={root}'")
+        assert ("is on no disk here" in report) is warned, report
+        assert report.count("warning:") == warned, report
+
     (tmp_path / "kernel").write_bytes(disks.kernel)
     (tmp_path / "initrd").write_bytes(disks.initrd("debian"))
     planned = _plan(capture, tmp_path)

@@ -18,6 +18,7 @@ from bootmenu.model import BlockDevice, Finding
 _KINDS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 _BY = re.compile(r"/dev/disk/by-(uuid|label|partuuid|partlabel)/(.+)")
 _NAMED = re.compile(r"/dev/((?:[shv]d[a-z]+|xvd[a-z]+|mmcblk\d+|nvme\d+n\d+)(?:p?\d+)?)")
+_NAME = "name"
 _SHOWN = 3
 
 
@@ -31,12 +32,15 @@ def _examine(root: str, devices: Sequence[BlockDevice]) -> Iterator[Finding]:
     here = [value for device in devices if (value := _identity(device, kind))]
     if not kind or not devices or wanted.casefold() in {value.casefold() for value in here}:
         return
-    close = get_close_matches(wanted, here, n=1, cutoff=0.8)
-    prefix = "/dev/" if kind == "name" else f"{kind}="
+    if kind == _NAME:  # names of disks resemble each other without meaning anything
+        close, prefix = [], "/dev/"
+        here = [device.name for device in devices if device.fstype] or here
+    else:
+        close, prefix = get_close_matches(wanted, here, n=1, cutoff=0.8), f"{kind}="
     names = [f"{prefix}{value}" for value in close or here[:_SHOWN]]
     yield warning(
-        f"no disk here has root={root}",
-        f"here: {', '.join(names)}" if names else f"no disk here has a {kind}",
+        f"root={root} is on no disk here",
+        f"those here are {', '.join(names)}" if names else f"no disk here has a {kind}",
         "plug that disk in, or change root= in the cmdline"
         + (f": did it mean {names[0]}?" if close else ""),
     )
@@ -52,7 +56,7 @@ def _asked(root: str) -> tuple[str, str]:
     if link is not None:
         return link[1].upper(), _unescaped(link[2])
     named = _NAMED.fullmatch(root)
-    return ("name", named[1]) if named else ("", "")
+    return (_NAME, named[1]) if named else ("", "")
 
 
 def _identity(device: BlockDevice, kind: str) -> str:
@@ -61,7 +65,7 @@ def _identity(device: BlockDevice, kind: str) -> str:
         "LABEL": device.label,
         "PARTUUID": device.partuuid,
         "PARTLABEL": device.partlabel,
-        "name": device.name,
+        _NAME: device.name,
     }.get(kind, "")
 
 
