@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from bootmenu import __version__
 from bootmenu.errors import UsageError
-from bootmenu.model import Arch, Platform
+from bootmenu.model import Arch, Method, Platform
 
 
 class _Parser(argparse.ArgumentParser):
@@ -204,4 +204,13 @@ def _request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtb", metavar="FILE", help="instead of this machine's device tree")
     parser.add_argument("--overlay", metavar="FILE", action="append", default=[])
     parser.add_argument("--append", metavar="CMDLINE", help="the next kernel's cmdline")
+    parser.add_argument(
+        "--method",
+        type=Method,
+        choices=list(Method),
+        default=Method.AUTO,
+        metavar="METHOD",
+        help="the system call that loads: classic (kexec_load), file (kexec_file_load), or auto: "
+        "classic unless it is forbidden here",
+    )
     _sources(parser)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bootmenu.arguments import parse
 from bootmenu.errors import BootmenuError, UsageError
@@ -132,30 +132,31 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from bootmenu.discover.machine import read_machine
+    from bootmenu.daemon.scanning import machine_reader
     from bootmenu.files import whole
     from bootmenu.loader.inspection import inspect
 
-    found = inspect(whole(options.file), read_machine())
+    found = inspect(whole(options.file), machine_reader()())
     _print(found.json() if options.json else found.text())
     return 0
 
 
 def _machine(options: argparse.Namespace) -> int:
-    from bootmenu.discover.machine import capture, read_machine
+    from bootmenu.daemon.scanning import machine_reader
+    from bootmenu.discover.machine import capture
 
     try:
-        Path(options.file).write_text(capture(read_machine()), encoding="utf-8")
+        Path(options.file).write_text(capture(machine_reader()()), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {options.file}: {error.strerror}") from error
     return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from bootmenu.discover.machine import read_machine
+    from bootmenu.daemon.scanning import machine_reader
     from bootmenu.loader.doctor import examine
 
-    found = examine(read_machine())
+    found = examine(machine_reader()())
     _print(found.json() if options.json else found.text())
     return int(found.fails)
 
@@ -168,7 +169,7 @@ def _plan(options: argparse.Namespace) -> int:
 
     width = min(max(shutil.get_terminal_size().columns, PLAN_MIN), PLAN_MAX)
     with _requested(options) as (daemon, request):
-        how = {"json": options.json, "panic": options.panic, "width": width}
+        how = {"json": options.json, "width": width, **_how(options)}
         _print(daemon.verify(_Progress().tell, request=request, **how))
     return 0
 
@@ -197,7 +198,7 @@ class _Progress:
 
 def _load(options: argparse.Namespace) -> int:
     with _requested(options) as (daemon, request):
-        for warning in daemon.call("Load", request=request, panic=options.panic):
+        for warning in daemon.call("Load", request=request, **_how(options)):
             print(f"bootmenu: warning: {warning}", file=sys.stderr)
         if options.json:
             _print(daemon.call("Loaded", panic=options.panic))
@@ -206,7 +207,7 @@ def _load(options: argparse.Namespace) -> int:
 
 def _boot(options: argparse.Namespace) -> int:
     with _requested(options) as (daemon, request):
-        daemon.call("Boot", request=request)
+        daemon.call("Boot", request=request, method=_how(options)["method"])
     return 0
 
 
@@ -216,6 +217,13 @@ def _unload(options: argparse.Namespace) -> int:
     with open_daemon() as daemon:
         daemon.call("Unload", panic=options.panic)
     return 0
+
+
+def _how(options: argparse.Namespace) -> dict[str, Any]:
+    """How it shall be loaded, as the daemon's methods take it."""
+    from bootmenu.daemon.interface import Method
+
+    return {"method": Method(options.method), "panic": options.panic}
 
 
 @contextmanager

@@ -9,6 +9,7 @@
     ├── PlacementError        the images do not fit the memory of this machine
     ├── PreflightError        the load would work, the kernel that it starts would not
     ├── KexecError            the running kernel refused; carries errno
+    ├── CancelledError        a person gave the load up; nothing is loaded
     ├── DaemonError           bootmenud cannot be reached or gave up
     └── BuildError            an image of the appliance cannot be built or started
 
@@ -75,6 +76,15 @@ class KexecError(BootmenuError):
         super().__init__(message, hint=hint)
         self.errno = errno
         self.log = log
+
+
+class CancelledError(BootmenuError):
+    """A person gave the load up; nothing is loaded."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the load was cancelled, nothing is loaded", hint="start it again, or another entry"
+        )
 
 
 class DaemonError(BootmenuError):

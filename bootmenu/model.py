@@ -374,6 +374,14 @@ class NetworkPort:
     bus: str  # platform, pci, usb, ...
 
 
+class Method(StrEnum):
+    """The system call that loads a kernel."""
+
+    AUTO = "auto"  # the classic one, and the other where that is refused
+    CLASSIC = "classic"  # kexec_load: segments, each of which we place
+    FILE = "file"  # kexec_file_load: files, which the running kernel places
+
+
 @dataclass(frozen=True, slots=True)
 class KexecLimits:
     """What the running kernel and its policy allow."""
@@ -386,6 +394,7 @@ class KexecLimits:
     privileged: bool = True  # CAP_SYS_BOOT
     initial_pid_namespace: bool = True
     protected_kvm: bool = False  # arm64: the hypervisor does not let go of the machine
+    methods: tuple[Method, ...] = (Method.CLASSIC,)  # the calls that the kernel was built with
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,6 +565,30 @@ class Segment:
         return self.mem + self.memsz
 
 
+@dataclass(frozen=True, slots=True)
+class HandedFile:
+    """A file that kexec_file_load reads: *sources*, one behind the other.
+
+    Each but the first begins at a multiple of :data:`ARCHIVE_ALIGNMENT`, zeros before it. What is
+    not *copied* has one source, a whole file, which the kernel reads where it lies.
+    """
+
+    name: str  # kernel, initrd
+    sources: tuple[Source, ...]
+    copied: bool  # joined or unpacked in memory first
+    reason: str  # why it is copied, or not
+    digest: str = ""  # SHA-256 of the file, in hexadecimal, once it was read
+
+    @property
+    def size(self) -> int:
+        """Its bytes, as far as that is known before they are read."""
+        return sum(size_of(source) for source in self.sources)
+
+
+ARCHIVE_ALIGNMENT = 4
+"""Where the kernel looks for an archive behind the one before, in an initrd made of several."""
+
+
 class Severity(StrEnum):
     """How much a :class:`Finding` matters."""
 
@@ -576,7 +609,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What kexec_load is handed, and why each part lies where it does."""
+    """What kexec_load is handed, and why each part lies where it does.
+
+    With the method FILE it is what kexec_file_load is handed: *files*, and no segments or entry,
+    since where they lie is the running kernel's own choice.
+    """
 
     arch: Arch
     entry: int
@@ -586,6 +623,8 @@ class LoadPlan:
     tree: bytes = b""  # the device tree that is handed over, flattened
     panic: bool = False  # whether it waits, as a crash kernel, for the running one to crash
     findings: tuple[Finding, ...] = ()
+    method: Method = Method.CLASSIC
+    files: tuple[HandedFile, ...] = ()
 
     def with_findings(self, findings: tuple[Finding, ...]) -> LoadPlan:
         """The same plan with *findings* added."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from bootmenu.daemon.consoles import say_last
 from bootmenu.daemon.convert import shown
 from bootmenu.daemon.threads import in_thread
-from bootmenu.errors import DaemonError, VolumeError
+from bootmenu.errors import DaemonError, KexecError, VolumeError
 from bootmenu.files import VolumeFiles, whole
 from bootmenu.model import (
     LOCAL,
@@ -24,6 +25,7 @@ from bootmenu.model import (
     FileSlice,
     LoadPlan,
     Machine,
+    Method,
     Resource,
     Volume,
 )
@@ -117,6 +119,7 @@ async def plan(
     roots: Callable[[], Sequence[BlockDevice]],
     *,
     panic: bool = False,
+    method: Method = Method.AUTO,
 ) -> LoadPlan:
     """The plan of *request*, with *panic* as a crash kernel.
 
@@ -140,6 +143,7 @@ async def plan(
             machine=machine(),
             configuration=configuration_of(request),
             panic=panic,
+            method=method,
         )
         return made.with_findings(loader.examine_root(made.cmdline, roots()))
 
@@ -157,15 +161,29 @@ async def check(plan: LoadPlan) -> None:
     await in_thread(examine)
 
 
-async def load(plan: LoadPlan, progress: Progress) -> LoadPlan:
-    """Load *plan* and give it back with digests. Raises BootmenuError: nothing is loaded then."""
+async def load(plan: LoadPlan, progress: Progress, cancel: threading.Event) -> LoadPlan:
+    """Load *plan* and give it back with digests, unless *cancel* is set meanwhile.
+
+    Raises BootmenuError: nothing is loaded then.
+    """
 
     def hand_over_segments() -> LoadPlan:
         from bootmenu import kexec
 
-        return kexec.load(plan, progress)
+        return kexec.load(plan, progress, cancel)
 
     return await in_thread(hand_over_segments)
+
+
+async def file_call_may_do(refusal: KexecError, machine: Callable[[], Machine]) -> bool:
+    """Whether kexec_file_load is worth a try after the *refusal* of the classic call."""
+
+    def ask() -> bool:
+        from bootmenu.loader.method import file_call_may_do
+
+        return file_call_may_do(refusal, machine())
+
+    return await in_thread(ask)
 
 
 async def unload(*, panic: bool = False) -> None:

@@ -49,13 +49,13 @@ def open_daemon(arguments: Sequence[str] = ()) -> Iterator[Daemon]:
 
 
 @contextmanager
-def menu_address(arguments: Sequence[str] = ()) -> Iterator[str | tuple[int, int]]:
+def menu_address(arguments: Sequence[str] = ()) -> Iterator[str | tuple[int, int, int]]:
     """Where a menu finds its daemon, as ``ui.run`` takes it; as :func:`open_daemon`."""
     with open_daemon(arguments) as daemon:
         if daemon.path == SOCKET:
             yield SOCKET
         else:
-            yield _connected(daemon.path), _connected(daemon.path)
+            yield _connected(daemon.path), _connected(daemon.path), _connected(daemon.path)
 
 
 def _connected(path: str) -> int:
@@ -144,6 +144,10 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.kill()
 
 
+_LOADING = frozenset({"Load", "Boot"})
+"""What may take long, and can be cancelled."""
+
+
 class CallError(DaemonError):
     """What the daemon answered instead of a result; *log* is what the kernel said."""
 
@@ -158,8 +162,12 @@ class Daemon:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def call(self, method: str, **parameters: Any) -> Any:
-        """What *method* of BootInterface returns. Raises CallError or DaemonError."""
+    def call(self, method: str, /, **parameters: Any) -> Any:
+        """What *method* of BootInterface returns. Raises CallError or DaemonError.
+
+        Ctrl-C cancels a load that it waits for, and waits until that has ended; a second one
+        does not.
+        """
         return asyncio.run(self._call(method, parameters))
 
     def settled(self) -> State:
@@ -176,7 +184,16 @@ class Daemon:
 
     async def _call(self, method: str, parameters: dict[str, Any]) -> Any:
         async with self._proxy() as proxy:
-            reply = await getattr(proxy, method)(**parameters)
+            answer = asyncio.ensure_future(getattr(proxy, method)(**parameters))
+            try:
+                reply = await asyncio.shield(answer)
+            except asyncio.CancelledError:  # Ctrl-C
+                if method not in _LOADING:
+                    answer.cancel()
+                    raise
+                with suppress(CallError):  # it has just ended by itself
+                    await self._call("Cancel", {})
+                reply = await answer
             return next(iter(reply.values()), None)  # a method has one result, or none
 
     async def _verify(self, told: Callable[[int, int], None], parameters: dict[str, Any]) -> str:

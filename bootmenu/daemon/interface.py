@@ -43,6 +43,14 @@ class Phase(enum.Enum):
     starting = "starting"  # the last thing seen before the next kernel
 
 
+class Method(enum.Enum):
+    """The system call that shall load: bootmenu.model.Method."""
+
+    auto = "auto"
+    classic = "classic"
+    file = "file"
+
+
 class EditKind(enum.Enum):
     """bootmenu.model.EditAction, as Varlink can name it."""
 
@@ -194,22 +202,40 @@ class BootService(Protocol):
     async def differences(self, request: Request) -> list[str]:
         """What *request* changes of its entry."""
 
-    async def plan(self, request: Request, *, json: bool = False, panic: bool = False) -> str:
+    async def plan(
+        self,
+        request: Request,
+        *,
+        json: bool = False,
+        panic: bool = False,
+        method: Method = Method.auto,
+    ) -> str:
         """The plan of *request*, as text or JSON; with *panic* as a crash kernel."""
 
     def verify(
-        self, request: Request, *, json: bool, panic: bool, width: int
+        self,
+        request: Request,
+        *,
+        json: bool,
+        panic: bool,
+        width: int,
+        method: Method = Method.auto,
     ) -> AsyncIterator[Reading]:
         """Read every file of *request*: how far that is, and at last its plan."""
 
-    async def load(self, request: Request, *, panic: bool = False) -> list[str]:
+    async def load(
+        self, request: Request, *, panic: bool = False, method: Method = Method.auto
+    ) -> list[str]:
         """Load *request*, with *panic* as a crash kernel; its warnings."""
 
     async def loaded(self, *, panic: bool = False) -> str:
         """The plan of what was loaded, as JSON; with *panic* that of the crash kernel."""
 
-    async def boot(self, request: Request) -> None:
+    async def boot(self, request: Request, *, method: Method = Method.auto) -> None:
         """Load and start *request*."""
+
+    def cancel(self) -> None:
+        """Give up the load that is under way."""
 
     async def start(self) -> None:
         """Start what was loaded."""
@@ -291,14 +317,32 @@ class BootInterface(VarlinkInterface, name=INTERFACE):
             return await self._service.differences(request)
 
     @varlinkmethod(return_parameter="report")
-    async def Plan(self, *, request: Request, json: bool = False, panic: bool = False) -> str:
+    async def Plan(
+        self,
+        *,
+        request: Request,
+        json: bool = False,
+        panic: bool = False,
+        method: Method | None = None,
+    ) -> str:
         """Explain segments, memory map and findings, as bootmenu plan prints them."""
         with _failures():
-            return await self._service.plan(request, json=bool(json), panic=bool(panic))
+            return await self._service.plan(
+                request,
+                json=bool(json),
+                panic=bool(panic),
+                method=method or Method.auto,
+            )
 
     @varlinkmethod(return_parameter="reading", delay_generator=False)
     async def Verify(
-        self, *, request: Request, json: bool = False, panic: bool = False, width: int = 80
+        self,
+        *,
+        request: Request,
+        json: bool = False,
+        panic: bool = False,
+        width: int = 80,
+        method: Method | None = None,
     ) -> AsyncIterator[Reading]:
         """Read every file of the request to its end: say how far that is, and at last the plan.
 
@@ -307,20 +351,33 @@ class BootInterface(VarlinkInterface, name=INTERFACE):
         """
         last = Reading(0, 0, "")
         with _failures():
-            how = {"json": bool(json), "panic": bool(panic)}
-            async for last in self._service.verify(request, width=width or 80, **how):
+            readings = self._service.verify(
+                request,
+                json=bool(json),
+                panic=bool(panic),
+                width=width or 80,
+                method=method or Method.auto,
+            )
+            async for last in readings:
                 if not last.report:
                     yield last
         raise LastResult(last)
 
     @varlinkmethod(return_parameter="warnings")
-    async def Load(self, *, request: Request, panic: bool = False) -> list[str]:
+    async def Load(
+        self, *, request: Request, panic: bool = False, method: Method | None = None
+    ) -> list[str]:
         """Load the request, to be started later, or by a crash; the progress is in the state.
 
-        Returns its warnings.
+        Returns its warnings. The load goes on when the caller goes: every menu shows it, and can
+        cancel it.
         """
         with _failures():
-            return await self._service.load(request, panic=bool(panic))
+            return await self._service.load(
+                request,
+                panic=bool(panic),
+                method=method or Method.auto,
+            )
 
     @varlinkmethod(return_parameter="report")
     async def Loaded(self, *, panic: bool = False) -> str:
@@ -329,10 +386,23 @@ class BootInterface(VarlinkInterface, name=INTERFACE):
             return await self._service.loaded(panic=bool(panic))
 
     @varlinkmethod
-    async def Boot(self, *, request: Request) -> None:
+    async def Boot(self, *, request: Request, method: Method | None = None) -> None:
         """Load and start the request. Returns when the jump is under way, or fails."""
         with _failures():
-            await self._service.boot(request)
+            await self._service.boot(
+                request,
+                method=method or Method.auto,
+            )
+
+    @varlinkmethod
+    async def Cancel(self) -> None:
+        """Give up the load that is under way, whoever asked for it: that call fails.
+
+        Takes a connection on which no call is being answered. Fails when nothing is being
+        loaded, and when the next kernel is being started already.
+        """
+        with _failures():
+            self._service.cancel()
 
     @varlinkmethod
     async def Start(self) -> None:

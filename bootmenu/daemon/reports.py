@@ -16,7 +16,7 @@ from bootmenu.daemon.selection import find
 from bootmenu.daemon.service import BootDaemon, render
 from bootmenu.daemon.threads import in_thread
 from bootmenu.errors import DaemonError, UsageError
-from bootmenu.model import BootRequest, LoadPlan, Machine, Severity, Volume
+from bootmenu.model import BootRequest, LoadPlan, Machine, Method, Severity, Volume
 
 WIDTH = 80
 """Columns of a plan in the menu, which scrolls it where it has fewer."""
@@ -55,13 +55,19 @@ async def entry(daemon: BootDaemon, name: str, *, json: bool) -> str:
 
 
 async def plan(
-    daemon: BootDaemon, request: wire.Request, *, local: bool, json: bool, panic: bool = False
+    daemon: BootDaemon,
+    request: wire.Request,
+    *,
+    local: bool,
+    json: bool,
+    panic: bool = False,
+    method: Method = Method.AUTO,
 ) -> str:
     """The plan of *request*, as text or JSON; with *panic* as a crash kernel.
 
     Raises BootmenuError.
     """
-    made = await daemon.plan(request, local=local, panic=panic)
+    made = await daemon.plan(request, local=local, panic=panic, method=method)
     return await _explained(daemon, request, made, local=local, json=json, width=WIDTH)
 
 
@@ -73,12 +79,13 @@ async def verified(
     json: bool,
     panic: bool,
     width: int,
+    method: Method = Method.AUTO,
 ) -> AsyncIterator[wire.Reading]:
     """How far the files of *request* were read, and at last its plan with their digests.
 
     Raises BootmenuError.
     """
-    made = await daemon.plan(request, local=local, panic=panic)
+    made = await daemon.plan(request, local=local, panic=panic, method=method)
     told: list[tuple[int, int]] = [(0, 0)]
     ended = threading.Event()
 

@@ -33,7 +33,10 @@ def _facts(capture: str) -> Machine:
     from bootmenu.discover.machine import read_machine, restore
 
     if not capture:
-        return read_machine()
+        from bootmenu import kexec
+
+        facts = read_machine()
+        return replace(facts, kexec=replace(facts.kexec, methods=kexec.available()))
     try:
         return restore(Path(capture).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

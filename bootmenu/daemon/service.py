@@ -6,9 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-from bootmenu.daemon import boot, facts, saving
+from bootmenu.daemon import boot, facts, loading, saving
 from bootmenu.daemon import interface as wire
 from bootmenu.daemon.convert import (
     boot_request,
@@ -20,10 +19,11 @@ from bootmenu.daemon.convert import (
 )
 from bootmenu.daemon.countdown import Autoboot, Default, default_of
 from bootmenu.daemon.inventory import PATIENCE, Inventory, Scan
+from bootmenu.daemon.loading import Activity
 from bootmenu.daemon.publish import Publisher
 from bootmenu.daemon.threads import in_thread
 from bootmenu.discover.sources import Source
-from bootmenu.errors import BootmenuError, DaemonError, UsageError
+from bootmenu.errors import BootmenuError, CancelledError, DaemonError, UsageError
 from bootmenu.model import (
     LOCAL,
     BlockDevice,
@@ -31,6 +31,7 @@ from bootmenu.model import (
     BootRequest,
     LoadPlan,
     Machine,
+    Method,
     Rename,
     Save,
 )
@@ -47,15 +48,6 @@ ERRORS = 5
 """Failed attempts that are remembered."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Activity:
-    """A system that is being loaded or started."""
-
-    title: str
-    phase: wire.Phase = wire.Phase.loading
-    progress: wire.Progress | None = None
 
 
 class BootDaemon:
@@ -259,7 +251,9 @@ class BootDaemon:
     def _status(self, default: Default | None) -> str:
         """What is awaited, and why."""
         if self._activity is not None:
-            verb = "Starting" if self._activity.phase is wire.Phase.starting else "Loading"
+            if self._activity.phase is wire.Phase.starting:
+                return f"Starting {self._activity.title}"
+            verb = "Cancelling" if self._activity.cancel.is_set() else "Loading"
             return f"{verb} {self._activity.title}"
         awaited = self.inventory.awaited
         if self._discovering:
@@ -313,17 +307,36 @@ class BootDaemon:
             )
         return asked
 
-    async def plan(self, request: wire.Request, *, local: bool, panic: bool = False) -> LoadPlan:
+    async def plan(
+        self,
+        request: wire.Request,
+        *,
+        local: bool,
+        panic: bool = False,
+        method: Method = Method.AUTO,
+    ) -> LoadPlan:
         """The plan of *request*, with *panic* as a crash kernel. Raises BootmenuError."""
         asked = self.request(request, local=local)
+        return await self._plan(asked, panic=panic, method=method)
+
+    async def _plan(self, asked: BootRequest, *, panic: bool, method: Method) -> LoadPlan:
         volumes = self.inventory.volumes
-        return await boot.plan(asked, volumes, self.machine, self._roots, panic=panic)
+        return await boot.plan(
+            asked, volumes, self.machine, self._roots, panic=panic, method=method
+        )
 
     def _roots(self) -> list[BlockDevice]:
         """The devices that a system's root may lie on: another machine's are not here."""
         return [] if self._pretending else self._source.roots()
 
-    async def load(self, request: wire.Request, *, local: bool, panic: bool = False) -> LoadPlan:
+    async def load(
+        self,
+        request: wire.Request,
+        *,
+        local: bool,
+        panic: bool = False,
+        method: Method = Method.AUTO,
+    ) -> LoadPlan:
         """Load *request*, with *panic* as a crash kernel.
 
         Raises BootmenuError, and nothing is loaded then.
@@ -331,13 +344,22 @@ class BootDaemon:
         asked = self.request(request, local=local)
         activity = self._begin(asked.title)
         try:
-            plan = await self._load(asked, activity, leaving=False, panic=panic)
+            plan = await self._load(asked, activity, leaving=False, panic=panic, method=method)
+        except CancelledError:
+            self._message = f"Cancelled: {asked.title} was not loaded"
+            raise
         finally:
             self._end()
         self._message = f"Loaded{' for a crash' if panic else ''}: {asked.title}"
         return plan
 
-    async def boot(self, request: wire.Request, *, local: bool) -> None:
+    async def boot(
+        self,
+        request: wire.Request,
+        *,
+        local: bool,
+        method: Method = Method.AUTO,
+    ) -> None:
         """Load and start *request*. Raises BootmenuError, and nothing stays loaded then."""
         title = request.kernel
         try:
@@ -345,14 +367,25 @@ class BootDaemon:
             title = asked.title
             activity = self._begin(title)
             try:
-                await self._load(asked, activity, leaving=True)
+                await self._load(asked, activity, leaving=True, method=method)
                 await self._jump(activity)
             finally:
                 self._end()
+        except CancelledError:
+            self._message = f"Cancelled: {title} was not started, nothing was loaded"
+            self._changed()
+            raise
         except Exception as error:
             failure = wire.as_bootmenu_error(error)
             self._failed(title, failure)
             raise failure from error
+
+    def cancel(self) -> None:
+        """Give up the load that is under way. Raises UsageError when there is none."""
+        if self._activity is None or self._activity.phase is not wire.Phase.loading:
+            raise UsageError("nothing is being loaded", hint="what was loaded can be unloaded")
+        self._activity.cancel.set()
+        self.publisher.touch()
 
     async def start(self) -> None:
         """Start what was loaded. Raises BootmenuError."""
@@ -373,11 +406,7 @@ class BootDaemon:
     async def unload(self, *, panic: bool = False) -> None:
         """Forget what was loaded, with *panic* the crash kernel. Raises BootmenuError."""
         await boot.unload(panic=panic)
-        if panic:
-            self.crash_plan = ""
-            return
-        self._loaded = self._message = self.loaded_plan = ""
-        self._writes = ()
+        self._forget(panic=panic)
         self._changed()
 
     async def rescan(self) -> None:
@@ -412,7 +441,13 @@ class BootDaemon:
         self._changed()
 
     async def _load(
-        self, asked: BootRequest, activity: Activity, *, leaving: bool, panic: bool = False
+        self,
+        asked: BootRequest,
+        activity: Activity,
+        *,
+        leaving: bool,
+        panic: bool = False,
+        method: Method,
     ) -> LoadPlan:
         loop = asyncio.get_running_loop()
 
@@ -423,12 +458,24 @@ class BootDaemon:
         def progress(step: str, done: int, total: int) -> None:
             loop.call_soon_threadsafe(show, wire.Progress(step=step, done=done, total=total))
 
-        volumes = self.inventory.volumes
-        plan = await boot.plan(asked, volumes, self.machine, self._roots, panic=panic)
-        await boot.check(plan)
-        if leaving and not self._owner:
-            boot.check_hand_over()
-        plan = await boot.load(plan, progress)
+        async def planned(method: Method) -> LoadPlan:
+            plan = await self._plan(asked, panic=panic, method=method)
+            await boot.check(plan)
+            return plan
+
+        def ready() -> None:
+            if leaving and not self._owner:
+                boot.check_hand_over()
+            self._forget(panic=panic)
+
+        plan = await loading.load(
+            planned,
+            ready,
+            progress,
+            method=method,
+            machine=self.machine,
+            cancel=activity.cancel,
+        )
         # As text: the plan itself holds the whole kernel when that was compressed.
         said = await in_thread(lambda: render(plan, self.machine(), json=True))
         if panic:
@@ -436,6 +483,14 @@ class BootDaemon:
         else:
             self._loaded, self._writes, self.loaded_plan = asked.title, asked.writes, said
         return plan
+
+    def _forget(self, *, panic: bool) -> None:
+        """What was loaded, or with *panic* waits for a crash, is not any more."""
+        if panic:
+            self.crash_plan = ""
+            return
+        self._loaded = self._message = self.loaded_plan = ""
+        self._writes = ()
 
     async def _write(self) -> list[str]:
         """Write what the entry saves when it boots; what could not be written, in words."""

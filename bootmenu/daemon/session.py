@@ -23,6 +23,7 @@ from bootmenu.daemon import interface as wire
 from bootmenu.daemon import reports
 from bootmenu.daemon.publish import Watch
 from bootmenu.daemon.service import BootDaemon
+from bootmenu.model import Method
 
 MESSAGE_LIMIT = 1 << 20
 """Bytes of one call: a cmdline has 2,048, and nobody writes a thousand edits."""
@@ -67,30 +68,80 @@ class Peer:
         """What *request* changes of its entry."""
         return await reports.differences(self._daemon, request, local=self._local)
 
-    async def plan(self, request: wire.Request, *, json: bool = False, panic: bool = False) -> str:
+    async def plan(
+        self,
+        request: wire.Request,
+        *,
+        json: bool = False,
+        panic: bool = False,
+        method: wire.Method = wire.Method.auto,
+    ) -> str:
         """The plan of *request*, as text or JSON; with *panic* as a crash kernel."""
-        return await reports.plan(self._daemon, request, local=self._local, json=json, panic=panic)
+        return await reports.plan(
+            self._daemon,
+            request,
+            local=self._local,
+            json=json,
+            panic=panic,
+            method=Method(method.value),
+        )
 
     def verify(
-        self, request: wire.Request, *, json: bool, panic: bool, width: int
+        self,
+        request: wire.Request,
+        *,
+        json: bool,
+        panic: bool,
+        width: int,
+        method: wire.Method = wire.Method.auto,
     ) -> AsyncIterator[wire.Reading]:
         """Read every file of *request*: how far that is, and at last its plan."""
         return reports.verified(
-            self._daemon, request, local=self._local, json=json, panic=panic, width=width
+            self._daemon,
+            request,
+            local=self._local,
+            json=json,
+            panic=panic,
+            width=width,
+            method=Method(method.value),
         )
 
-    async def load(self, request: wire.Request, *, panic: bool = False) -> list[str]:
+    async def load(
+        self,
+        request: wire.Request,
+        *,
+        panic: bool = False,
+        method: wire.Method = wire.Method.auto,
+    ) -> list[str]:
         """Load *request*, with *panic* as a crash kernel; its warnings."""
-        plan = await self._daemon.load(request, local=self._local, panic=panic)
+        plan = await self._daemon.load(
+            request,
+            local=self._local,
+            panic=panic,
+            method=Method(method.value),
+        )
         return reports.warnings(plan)
 
     async def loaded(self, *, panic: bool = False) -> str:
         """The plan of what was loaded, as JSON; with *panic* that of the crash kernel."""
         return reports.loaded(self._daemon, panic=panic)
 
-    async def boot(self, request: wire.Request) -> None:
+    async def boot(
+        self,
+        request: wire.Request,
+        *,
+        method: wire.Method = wire.Method.auto,
+    ) -> None:
         """Load and start *request*."""
-        await self._daemon.boot(request, local=self._local)
+        await self._daemon.boot(
+            request,
+            local=self._local,
+            method=Method(method.value),
+        )
+
+    def cancel(self) -> None:
+        """Give up the load that is under way."""
+        self._daemon.cancel()
 
     async def start(self) -> None:
         """Start what was loaded."""

@@ -24,6 +24,7 @@ from bootmenu.model import (
     KernelText,
     KexecLimits,
     Machine,
+    Method,
     NetworkPort,
     Pc,
     Platform,
@@ -136,7 +137,7 @@ def _machine(stored: dict[str, Any]) -> Machine:
         memory_total=int(stored["memory_total"]),
         memory_available=int(stored["memory_available"]),
         consoles=tuple(map(str, stored["consoles"])),
-        kexec=_facts(KexecLimits, stored["kexec"]),
+        kexec=_limits(stored["kexec"]),
         watchdogs=tuple(_facts(Watchdog, dog) for dog in stored["watchdogs"]),
         ports=tuple(_facts(NetworkPort, port) for port in stored["ports"]),
         pc=_pc(stored["pc"]),
@@ -173,6 +174,11 @@ def _facts(noun: type[_Noun], stored: dict[str, Any]) -> _Noun:
         if not isinstance(value, types[name]):
             raise TypeError(f"{name}: {value!r:.60}")
     return noun(**stored)
+
+
+def _limits(stored: dict[str, Any]) -> KexecLimits:
+    names = stored.pop("methods", KexecLimits().methods)
+    return replace(_facts(KexecLimits, stored), methods=tuple(Method(name) for name in names))
 
 
 def _pc(stored: dict[str, Any] | None) -> Pc | None:

@@ -32,6 +32,14 @@ def whole(path: str) -> FileSlice:
     return FileSlice(real, 0, found.st_size, name=path)
 
 
+def is_whole(file: FileSlice) -> bool:
+    """Whether *file* is all of the file that it names. Raises VolumeError."""
+    try:
+        return file.offset == 0 and file.size == os.lstat(file.path).st_size
+    except (OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+
+
 @contextmanager
 def open_slice(file: FileSlice) -> Iterator[BinaryIO]:
     """The bytes of *file*, open for reading: position 0 is its first byte.

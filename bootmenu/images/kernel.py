@@ -8,7 +8,7 @@ of what it holds (:mod:`bootmenu.images.gzip`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import NamedTuple, Protocol
 
@@ -58,6 +58,7 @@ class KernelImage:
     format: str  # in words
     header: Header
     source: FileSlice | Stream
+    bare: FileSlice | Stream  # as a file of its own, with what follows it, such as a signature
 
     @property
     def text_offset(self) -> int:
@@ -205,10 +206,10 @@ def _open(
         check(head, file.size)
         file = file.part(0, min(file.size, header.image_size))
         if not wrapped.checksums:
-            return KernelImage(kernel, arch, words, header, file)
+            return KernelImage(kernel, arch, words, header, file, wrapped.file)
     codec = codec_of(packing) if packing is not None else raw
     packed = Packed(wrapped.file, codec, header.image_size, check, wrapped.checksums)
-    return KernelImage(kernel, arch, words, header, packed)
+    return KernelImage(kernel, arch, words, header, packed, replace(packed, trailer=True))
 
 
 def _of_bzimage(kernel: FileSlice, wrapped: _Wrapped, words: str, head: bytes) -> KernelImage:
@@ -223,7 +224,7 @@ def _of_bzimage(kernel: FileSlice, wrapped: _Wrapped, words: str, head: bytes) -
     _verify(wrapped)
     bzimage.check_size(header, head, wrapped.file.size, str(kernel))
     payload = wrapped.file.part(header.payload_offset, header.payload_size)
-    return KernelImage(kernel, Arch.X86_64, words, header, payload)
+    return KernelImage(kernel, Arch.X86_64, words, header, payload, wrapped.file)
 
 
 def _of_elf(kernel: FileSlice, wrapped: _Wrapped, words: str, arch: Arch) -> KernelImage:
@@ -238,10 +239,12 @@ def _of_elf(kernel: FileSlice, wrapped: _Wrapped, words: str, arch: Arch) -> Ker
     layout = elf.layout(wrapped.file)
     if arch is Arch.X86_64:
         header = elf.Header(layout.memory, layout.entry, layout.address)
-        return KernelImage(kernel, arch, words, header, layout)
+        return KernelImage(kernel, arch, words, header, layout, wrapped.file)
     head = elf.image_head(layout, HEAD)
     module = arm64 if arch is Arch.ARM64 else riscv64
-    return KernelImage(kernel, arch, words, module.parse(head, str(kernel)), layout)
+    # An arm64 kernel loads Images, a riscv64 one loads ELF files.
+    bare = layout if arch is Arch.ARM64 else wrapped.file
+    return KernelImage(kernel, arch, words, module.parse(head, str(kernel)), layout, bare)
 
 
 CODECS = {

@@ -41,7 +41,8 @@ def raw(file: BinaryIO, _path: str) -> Iterator[bytes]:
 class Packed:
     """What *file* unpacks to, of which *size* bytes are loaded. It is a Stream of the model.
 
-    The bytes in the file must have the *checksums*.
+    The bytes in the file must have the *checksums*. With *trailer*, the pieces are all that it
+    unpacks to: what follows the kernel, such as a signature, belongs to its file.
     """
 
     file: FileSlice
@@ -49,6 +50,7 @@ class Packed:
     size: int
     check: Check = field(compare=False, default=lambda _head, _total: None)
     checksums: tuple[Checksum, ...] = ()
+    trailer: bool = False
 
     def __str__(self) -> str:
         return str(self.file)
@@ -56,6 +58,7 @@ class Packed:
     def pieces(self) -> Iterator[bytes | memoryview]:
         """At most *size* bytes; ImageError when the rest is not what it should be."""
         total = 0
+        wanted = self.size + MAX_TRAILER if self.trailer else self.size
         head = b""
         with open_slice(self.file) as opened:
             summing = _Summing(opened, self.checksums)
@@ -63,8 +66,8 @@ class Packed:
             for piece in self.codec(file, str(self.file)):
                 if len(head) < HEAD:
                     head += piece[: HEAD - len(head)]
-                if total < self.size:
-                    yield memoryview(piece)[: self.size - total]
+                if total < wanted:
+                    yield memoryview(piece)[: wanted - total]
                 total += len(piece)
                 if total > self.size + MAX_TRAILER:
                     raise ImageError(

@@ -1,5 +1,6 @@
 """The system calls: load, unload, execute. Decides nothing."""
 
+from bootmenu.kexec.available import available
 from bootmenu.kexec.call import execute, load, loaded, unload
 
-__all__ = ["execute", "load", "loaded", "unload"]
+__all__ = ["available", "execute", "load", "loaded", "unload"]

@@ -1,13 +1,13 @@
-"""kexec_load, unload and the jump. Nothing is decided here: a plan is handed over as it is.
+"""Load, unload and the jump. Nothing is decided here: a plan is handed over as it is.
 
 The system calls run without Python's lock, so a thread can load while menus stay alive.
-Interface: kexec_load(2), reboot(2).
+Interface: kexec_load(2), reboot(2); the other call is in :mod:`bootmenu.kexec.file`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
+import errno
 import os
 import threading
 from collections.abc import Mapping
@@ -16,20 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bootmenu.errors import KexecError
+from bootmenu.errors import BootmenuError, KexecError
 from bootmenu.kexec.causes import execute_error, load_error
 from bootmenu.kexec.log import KernelLog
-from bootmenu.kexec.numbers import (
-    CALLS,
-    ON_CRASH,
-    REBOOT_KEXEC,
-    REBOOT_MAGIC1,
-    REBOOT_MAGIC2,
-    Calls,
-)
+from bootmenu.kexec.numbers import CALLS, ON_CRASH, REBOOT_KEXEC, REBOOT_MAGIC1, REBOOT_MAGIC2
 from bootmenu.kexec.streaming import Progress, Streams
+from bootmenu.kexec.system import calls, libc
 from bootmenu.kexec.userfault import Userfault
-from bootmenu.model import Arch, LoadPlan
+from bootmenu.model import Arch, LoadPlan, Method
 
 _LOADED = ("/sys/kernel/kexec/loaded", "/sys/kernel/kexec_loaded")
 _CRASH_LOADED = ("/sys/kernel/kexec/crash_loaded", "/sys/kernel/kexec_crash_loaded")
@@ -43,19 +37,33 @@ def load(
     *progress* is told of the bytes handed over; *cancel*, once it is set, ends the load. The
     bytes of files and streams are fetched while the kernel takes them; where it has no
     userfaultfd, files are mapped. Raises KexecError when the kernel refuses, VolumeError or
-    ImageError when a source cannot be read or is damaged: nothing is loaded then.
+    ImageError when a source cannot be read or is damaged, CancelledError: nothing is loaded then.
     """
-    ffi, libc = _libc()
     if loaded(panic=plan.panic):
         # The kernel would keep it until the new one is complete: memory for both.
         _forget(plan)
+    if plan.method is Method.FILE:
+        from bootmenu.kexec.file import load_files
+
+        try:
+            return load_files(plan, progress, cancel)
+        except BootmenuError:
+            _forget(plan)
+            raise
+    return _load_segments(plan, progress, cancel)
+
+
+def _load_segments(
+    plan: LoadPlan, progress: Progress | None, cancel: threading.Event | None
+) -> LoadPlan:
+    ffi, library = libc()
     with KernelLog() as log:
         try:
-            userfault = Userfault(_calls().userfaultfd, libc, ffi)
+            userfault = Userfault(calls().userfaultfd, library, ffi)
         except OSError:
             from bootmenu.kexec.mapped import Mapped
 
-            with Mapped(plan.segments, ffi, progress=progress) as mapped:
+            with Mapped(plan.segments, ffi, progress=progress, cancel=cancel) as mapped:
                 number = _load_from(plan, mapped.buffers)
                 digests = mapped.digests
         else:
@@ -82,7 +90,7 @@ def load(
 
 def _load_from(plan: LoadPlan, buffers: Mapping[int, Any]) -> int:
     """Load *plan* with the bytes of its segments at *buffers*, those in memory aside."""
-    ffi, _ = _libc()
+    ffi, _ = libc()
     with ExitStack() as held:
         table = ffi.new("struct kexec_segment[]", len(plan.segments))
         for number, (row, segment) in enumerate(zip(table, plan.segments, strict=True)):
@@ -98,6 +106,11 @@ def _load_from(plan: LoadPlan, buffers: Mapping[int, Any]) -> int:
 
 def _forget(plan: LoadPlan) -> None:
     """After a failed load nothing is left loaded, not even what was before."""
+    if plan.method is Method.FILE:  # the other call would be refused, and count
+        from bootmenu.kexec.file import forget
+
+        forget(panic=plan.panic)
+        return
     with contextlib.suppress(KexecError):
         unload(plan.arch, panic=plan.panic)
 
@@ -105,11 +118,16 @@ def _forget(plan: LoadPlan) -> None:
 def unload(arch: Arch | None = None, *, panic: bool = False) -> None:
     """Forget what is loaded, if anything is; with *panic* the crash kernel.
 
-    Raises KexecError when the kernel refuses.
+    Where the classic call is missing or forbidden, the other one forgets as well. Raises
+    KexecError when the kernel refuses.
     """
-    ffi, _ = _libc()
+    ffi, _ = libc()
     with KernelLog() as log:
         number = _kexec_load(0, ffi.NULL, 0, arch, panic)
+        if number in (errno.ENOSYS, errno.EPERM, errno.EACCES):
+            from bootmenu.kexec.file import forget
+
+            number = forget(panic=panic) and number
         if number:
             raise load_error(number, log.lines())
 
@@ -127,11 +145,11 @@ def execute() -> None:
 
     Returns only by raising KexecError. Unmounting and telling the consoles is the caller's.
     """
-    ffi, libc = _libc()
+    ffi, library = libc()
     os.sync()
     with KernelLog() as log:
-        libc.syscall(
-            _calls().reboot,
+        library.syscall(
+            calls().reboot,
             ffi.cast("int", REBOOT_MAGIC1),
             ffi.cast("int", REBOOT_MAGIC2),
             ffi.cast("unsigned int", REBOOT_KEXEC),
@@ -142,34 +160,14 @@ def execute() -> None:
 
 def _kexec_load(entry: int, table: Any, count: int, arch: Arch | None, panic: bool) -> int:
     """The system call; 0 or its errno. Whose kernel is loaded decides the flags, and for when."""
-    ffi, libc = _libc()
-    calls = _calls()
-    flags = (CALLS[arch] if arch else calls).arch_flag | (ON_CRASH if panic else 0)
-    status = libc.syscall(
-        calls.kexec_load,
+    ffi, library = libc()
+    numbers = calls()
+    flags = (CALLS[arch] if arch else numbers).arch_flag | (ON_CRASH if panic else 0)
+    status = library.syscall(
+        numbers.kexec_load,
         ffi.cast("unsigned long", entry),
         ffi.cast("unsigned long", count),
         table,
         ffi.cast("unsigned long", flags),
     )
     return int(ffi.errno) if status else 0
-
-
-@functools.cache
-def _libc() -> tuple[Any, Any]:
-    from bootmenu.kexec._abi import ffi
-
-    return ffi, ffi.dlopen(None)
-
-
-def _calls() -> Calls:
-    """The numbers of the machine that this runs on."""
-    machine = os.uname().machine
-    arch = Arch.of_machine(machine)
-    if arch is None:
-        raise KexecError(
-            f"kexec is not known on {machine}",
-            errno=0,
-            hint=f"bootmenu starts kernels on {', '.join(CALLS)}",
-        )
-    return CALLS[arch]

@@ -10,11 +10,12 @@ import hashlib
 import mmap
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from bootmenu.errors import CancelledError
 from bootmenu.kexec.sources import shorter, unreadable
 from bootmenu.kexec.streaming import Progress
 from bootmenu.model import FileSlice, Segment, Stream
@@ -30,8 +31,16 @@ class Mapped:
     *buffers* has the address of each one's bytes, *digests* their SHA-256, by its number.
     """
 
-    def __init__(self, segments: Sequence[Segment], ffi: Any, *, progress: Progress | None) -> None:
-        self._segments, self._ffi, self._progress = segments, ffi, progress
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        ffi: Any,
+        *,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        self._segments, self._ffi = segments, ffi
+        self._progress, self._cancel = progress, cancel
         self._total = sum(segment.bufsz for segment in segments)
         self._open = ExitStack()
         self.buffers: dict[int, Any] = {}
@@ -41,9 +50,10 @@ class Mapped:
         with ExitStack() as opened:
             done, mappings = 0, []
             for number, segment in enumerate(self._segments):
-                buffer = opened.enter_context(_bytes_of(segment))
-                if buffer.mapping is not None:
-                    self._read_ahead(segment, buffer.mapping, done)
+                buffer = opened.enter_context(_bytes_of(segment, self._check))
+                if buffer.mapping is not None and isinstance(segment.source, FileSlice):
+                    step = f"reading the {segment.name}"
+                    self._read_ahead(step, segment.source, buffer.mapping, done)
                     mappings.append(buffer.mapping)
                 self.digests[number] = hashlib.sha256(buffer.view[: buffer.filled]).hexdigest()
                 done += segment.bufsz
@@ -62,7 +72,7 @@ class Mapped:
     ) -> None:
         self._open.close()
 
-    def _read_ahead(self, segment: Segment, mapping: mmap.mmap, done: int) -> None:
+    def _read_ahead(self, step: str, source: FileSlice, mapping: mmap.mmap, done: int) -> None:
         """Bring a mapped file into memory, telling how far it is.
 
         The system call would read it as well, but without a sign of life, and a bad sector
@@ -70,8 +80,9 @@ class Mapped:
         """
         end = len(mapping)
         for at in range(0, end, _CHUNK):
+            self._check()
             if self._progress is not None:
-                self._progress(f"reading the {segment.name}", done + at, self._total)
+                self._progress(step, done + at, self._total)
             try:
                 mapping.madvise(_MADV_POPULATE_READ, at, min(_CHUNK, end - at))
             except OSError as error:
@@ -79,7 +90,25 @@ class Mapped:
                     break
                 if error.errno == errno.EFAULT:
                     error = OSError(errno.EIO, "")
-                raise unreadable(str(segment.source), error) from error
+                # The file begins somewhere in the first page.
+                bad = max(0, _unreadable_page(mapping, at) - (end - source.size))
+                raise unreadable(source, error, bad) from error
+
+    def _check(self) -> None:
+        """Raise CancelledError once the load was given up."""
+        if self._cancel is not None and self._cancel.is_set():
+            raise CancelledError
+
+
+def _unreadable_page(mapping: mmap.mmap, start: int) -> int:
+    """The first page from *start* on that cannot be read, of those that are read at once."""
+    end = min(start + _CHUNK, len(mapping))
+    for at in range(start, end, mmap.PAGESIZE):
+        try:
+            mapping.madvise(_MADV_POPULATE_READ, at, min(mmap.PAGESIZE, end - at))
+        except OSError:
+            return at
+    return start  # by now it can be
 
 
 class _Buffer(NamedTuple):
@@ -91,13 +120,13 @@ class _Buffer(NamedTuple):
 
 
 @contextmanager
-def _bytes_of(segment: Segment) -> Iterator[_Buffer]:
+def _bytes_of(segment: Segment, check: Callable[[], None]) -> Iterator[_Buffer]:
     source = segment.source
     if isinstance(source, bytes | memoryview):
         yield _Buffer(memoryview(source), len(source))
         return
     if not isinstance(source, FileSlice):
-        view, filled = _unpacked(source)
+        view, filled = _unpacked(source, check)
         yield _Buffer(view, filled)
         return
     try:
@@ -112,12 +141,12 @@ def _bytes_of(segment: Segment) -> Iterator[_Buffer]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise unreadable(str(source), error) from error
+        raise unreadable(source, error) from error
     with mapping, memoryview(mapping) as whole, whole[source.offset - start :] as view:
         yield _Buffer(view, len(view), mapping)
 
 
-def _unpacked(source: Stream) -> tuple[memoryview, int]:
+def _unpacked(source: Stream, check: Callable[[], None]) -> tuple[memoryview, int]:
     """All bytes of *source* in one buffer, and how many it has filled.
 
     Pages of an anonymous mapping cost nothing until they are written, and the mapping is
@@ -126,6 +155,7 @@ def _unpacked(source: Stream) -> tuple[memoryview, int]:
     buffer = memoryview(mmap.mmap(-1, source.size))
     filled = 0
     for piece in source.pieces():
+        check()
         buffer[filled : filled + len(piece)] = piece
         filled += len(piece)
     return buffer, filled

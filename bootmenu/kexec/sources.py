@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from bootmenu.errors import VolumeError
@@ -51,40 +52,59 @@ def chunks(source: FileSlice | Stream, page: int) -> Iterator[Chunk]:
 
 def _read(source: FileSlice) -> Iterator[bytes]:
     """The file read ahead of what is needed, and dropped behind."""
+    with opened(source) as descriptor:
+        yield from read(descriptor, source, keep=source.size <= _KEPT)
+
+
+@contextmanager
+def opened(source: FileSlice) -> Iterator[int]:
+    """A descriptor of the file that *source* is a part of. Raises VolumeError."""
     try:
         descriptor = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            end = source.offset + source.size
-            if end > os.fstat(descriptor).st_size:
-                raise shorter(source)
-            at = source.offset
-            while at < end:
-                size = min(CHUNK, end - at)
-                os.posix_fadvise(descriptor, at + size, CHUNK, os.POSIX_FADV_WILLNEED)
-                data = os.pread(descriptor, size, at)
-                if not data:
-                    raise shorter(source)
-                if source.size > _KEPT:
-                    os.posix_fadvise(descriptor, at, len(data), os.POSIX_FADV_DONTNEED)
-                at += len(data)
-                yield data
-        finally:
-            os.close(descriptor)
     except OSError as error:
-        raise unreadable(str(source), error) from error
+        raise unreadable(source, error) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def shorter(source: FileSlice) -> VolumeError:
-    """The error for a file that was longer when the plan was made."""
+def read(descriptor: int, source: FileSlice, *, keep: bool) -> Iterator[bytes]:
+    """The bytes of *source* from its open file, read ahead; dropped behind unless *keep*.
+
+    Raises VolumeError.
+    """
+    at, end = source.offset, source.offset + source.size
+    try:
+        if end > os.fstat(descriptor).st_size:
+            raise shorter(source)
+        while at < end:
+            size = min(CHUNK, end - at)
+            os.posix_fadvise(descriptor, at + size, CHUNK, os.POSIX_FADV_WILLNEED)
+            data = os.pread(descriptor, size, at)
+            if not data:
+                raise shorter(source, at - source.offset)
+            if not keep:
+                os.posix_fadvise(descriptor, at, len(data), os.POSIX_FADV_DONTNEED)
+            at += len(data)
+            yield data
+    except OSError as error:
+        raise unreadable(source, error, at - source.offset) from error
+
+
+def shorter(source: FileSlice, at: int | None = None) -> VolumeError:
+    """The error for a file that was longer when the plan was made; it ends at byte *at* now."""
+    where = f" and ends at byte {at:,}" if at is not None else ""
     return VolumeError(
-        f"{source}: the file became shorter since it was looked at",
+        f"{source}: the file became shorter since it was looked at{where}",
         hint="try again once nothing writes to it",
     )
 
 
-def unreadable(path: str, error: OSError) -> VolumeError:
-    """The error for a file that cannot be read (any more)."""
+def unreadable(source: FileSlice, error: OSError, at: int | None = None) -> VolumeError:
+    """The error for a file that cannot be read (any more), from byte *at* on."""
+    where = f" from byte {at:,} on" if at is not None else ""
     return VolumeError(
-        f"{path}: cannot be read: {os.strerror(error.errno or 0)}",
+        f"{source}: cannot be read{where}: {os.strerror(error.errno or 0)}",
         hint="check the disk: dmesg shows what failed",
     )

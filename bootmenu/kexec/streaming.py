@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from bootmenu.errors import BootmenuError, KexecError
+from bootmenu.errors import BootmenuError, CancelledError, KexecError
 from bootmenu.kexec.sources import CHUNK, Chunk, chunks
 from bootmenu.kexec.userfault import Region, Userfault
 from bootmenu.model import FileSlice, Segment, Stream
@@ -127,7 +127,7 @@ class Streams:
         if self.error is not None:
             raise self.error
         if self._cancel is not None and self._cancel.is_set():
-            raise KexecError("the load was cancelled", errno=0, hint="nothing was loaded")
+            raise CancelledError
         if not expected <= offset < expected + CHUNK:
             raise KexecError(
                 f"{segment.name}: the kernel read it out of order, at byte {offset:,}",

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bootmenu.devicetree.chosen import ENTROPY
-from bootmenu.loader import crash, described, x86_64
+from bootmenu.loader import crash, described, filecall, x86_64
 from bootmenu.loader.completion import completed, taken
 from bootmenu.loader.handover import Parameters, base_tree
-from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, TreeEdit
+from bootmenu.loader.method import chosen
+from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Method, TreeEdit
 
 
 def prepare(
@@ -30,14 +31,15 @@ def prepare(
     entropy: bytes | None = None,
     configuration: str = "",
     panic: bool = False,
+    method: Method = Method.AUTO,
 ) -> LoadPlan:
     """Open the files and plan their load on *machine*; of large ones only the head is read.
 
     *parameters* are those of *dtb* and then of each of *overlays*. *entropy* are 136 random
     bytes for the next kernel's seeds, fresh ones by default. *configuration* names one of a
-    FIT image's. With *panic* it is started when the running kernel crashes. Raises VolumeError
-    for a file that cannot be read, ImageError, TreeError or PlacementError; what a load would
-    fail on besides is among the plan's findings.
+    FIT image's. With *panic* it is started when the running kernel crashes. *method* is the call
+    that shall load it. Raises VolumeError for a file that cannot be read, ImageError, TreeError
+    or PlacementError; what a load would fail on besides is among the plan's findings.
     """
     request = completed(
         kernel, initrds, dtb, overlays, cmdline, machine=machine, configuration=configuration
@@ -47,6 +49,11 @@ def prepare(
     if machine.arch is Arch.X86_64:
         x86_64.refuse_trees(asked=dtb is not None or bool(overlays), edits=edits)
         request = replace(request, dtb=None, overlays=())
+    if chosen(method, machine) is Method.FILE:
+        plan = filecall.prepare(
+            request, parameters=parameters, edits=edits, machine=machine, panic=panic
+        )
+    elif machine.arch is Arch.X86_64:
         plan = x86_64.prepare(
             request.kernel,
             request.initrds,

@@ -11,13 +11,24 @@ from bootmenu.errors import PlacementError
 from bootmenu.images.inspect import printable
 from bootmenu.loader.drawing import draw
 from bootmenu.loader.memory import Range, crash_regions, usable
-from bootmenu.model import FileSlice, Finding, LoadPlan, Machine
+from bootmenu.model import (
+    FileSlice,
+    Finding,
+    HandedFile,
+    LoadPlan,
+    Machine,
+    Method,
+    Source,
+    size_of,
+)
 
 SCHEMA = "bootmenu.plan/1"
 
 
 def render_text(plan: LoadPlan, machine: Machine, width: int = 80) -> str:
     """*plan* explained in lines of at most *width* columns, which must be 70 or more."""
+    if plan.method is Method.FILE:
+        return "\n".join(_handed(plan, width))
     return "\n".join(
         [
             *_field("kernel", plan.kernel, width),
@@ -40,7 +51,9 @@ def render_json(plan: LoadPlan, machine: Machine) -> str:
             "arch": plan.arch,
             "kernel": plan.kernel,
             "cmdline": plan.cmdline,
-            "entry": plan.entry,
+            "method": plan.method,
+            "entry": plan.entry if plan.segments else None,
+            "files": [_handed_file(file) for file in plan.files],
             "segments": [
                 {
                     "name": segment.name,
@@ -62,6 +75,38 @@ def render_json(plan: LoadPlan, machine: Machine) -> str:
         },
         indent=2,
     )
+
+
+def _handed(plan: LoadPlan, width: int) -> Iterator[str]:
+    """A plan whose segments nobody knows before the kernel has placed them."""
+    yield from _field("kernel", plan.kernel, width)
+    yield from _verbatim("cmdline", plan.cmdline, width)
+    yield from _field("method", "kexec_file_load: the running kernel chooses the places", width)
+    yield ""
+    yield f"{'file':<11} {'bytes':>13}"
+    for file in plan.files:
+        yield f"{file.name:<11} {file.size:>13,}"
+        for text in (*map(_named, file.sources), file.reason):
+            yield from textwrap.wrap(
+                text, width, initial_indent=" " * 12, subsequent_indent=" " * 12
+            )
+    yield from _findings(plan.findings, width)
+
+
+def _named(source: Source) -> str:
+    """What a person knows *source* by; no name for what we made ourselves."""
+    return "" if isinstance(source, bytes | memoryview) else str(source)
+
+
+def _handed_file(file: HandedFile) -> dict[str, object]:
+    return {
+        "name": file.name,
+        "bytes": file.size,
+        "copied": file.copied,
+        **({"sha256": file.digest} if file.digest else {}),
+        "sources": [{"bytes": size_of(one), **_file(one)} for one in file.sources],
+        "reason": file.reason,
+    }
 
 
 def _file(source: object) -> dict[str, str | int | None]:

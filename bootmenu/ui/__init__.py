@@ -16,17 +16,17 @@ LOOKING = "Looking for systems to start..."
 
 def run(
     *,
-    socket: str | tuple[int, int],
+    socket: str | tuple[int, int, int],
     shell: bool = False,
     theme: str | None = None,
     wait: bool = True,
 ) -> int:
     """Show the menu on this terminal until it is left; returns the exit status.
 
-    *socket* is the path of the daemon's socket, or two descriptors connected to a private
-    daemon (one for the state, one for calls). With *shell*, a person may ask for one: the
-    status is then EXIT_SHELL. With *wait*, the menu is all there is on its console: it
-    cannot be quit, and a daemon that is not there yet is waited for.
+    *socket* is the path of the daemon's socket, or three descriptors connected to a private
+    daemon (for the state, for calls, and to cancel a call). With *shell*, a person may ask for
+    one: the status is then EXIT_SHELL. With *wait*, the menu is all there is on its console:
+    it cannot be quit, and a daemon that is not there yet is waited for.
 
     Raises UsageError without a terminal, DaemonError when a daemon that is not waited for
     cannot be reached.

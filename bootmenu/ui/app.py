@@ -63,6 +63,7 @@ class MenuApp(App[int], inherit_css=False, inherit_bindings=False):
         self.state: State | None = None
         self.asking = Asking(self)
         self.booting = ""  # title of what this console asked to start
+        self.cancelling = False  # whether this console gave it up
         self.frame = Frame()
         self.failed: BootmenuError | None = None  # why the menu ended, if not by choice
         self._away = ""
@@ -270,12 +271,21 @@ class MenuApp(App[int], inherit_css=False, inherit_bindings=False):
             # An answer is a failure, even if it came before the state that follows from it.
             if not (self._starting and isinstance(error, EndedError)):
                 self._to_menu()
-                self.show_failure(f"Could not start {entry.title}", error)
+                if not self.cancelling:  # what the person did themselves, the status line says
+                    self.show_failure(f"Could not start {entry.title}", error)
         self.booting = ""
+
+    def cancel(self) -> None:
+        """Give up the load that is under way, on whichever console it was asked for."""
+        if not self._starting and not self.cancelling:
+            self.cancelling = True
+            self._run(self.client.cancel())
+            self._update()
 
     def _show_loading(self) -> None:
         from bootmenu.ui.screens.load import LoadScreen
 
+        self.cancelling = False
         self._to_menu()
         self.push_screen(LoadScreen())
 

@@ -35,13 +35,13 @@ class EndedError(CallError):
     """The daemon ended before it answered: a failure, or the next kernel is on its way."""
 
 
-Address = str | tuple[int, int]
-"""The path of the daemon's socket, or two descriptors connected to a private daemon."""
+Address = str | tuple[int, int, int]
+"""The path of the daemon's socket, or three descriptors connected to a private daemon."""
 
 
 class Client:
-    """bootmenud at *address*, over two connections: replies come in the order of the calls,
-    and the state is a reply that never ends.
+    """bootmenud at *address*, over three connections: replies come in the order of the calls,
+    the state is a reply that never ends, and a load that is to be cancelled is a call that waits.
 
     A path is tried again and again for as long as the menu runs, unless *wait* is false
     and the first attempt fails. A private daemon does not come back.
@@ -51,6 +51,7 @@ class Client:
         self._address = address
         self._wait = wait
         self._calls: VarlinkInterfaceProxy | None = None
+        self._cancels: VarlinkInterfaceProxy | None = None
 
     async def watch(self, changed: Callable[[State], None], lost: Callable[[str], None]) -> None:
         """Call *changed* with every new state, *lost* with the reason when there is none.
@@ -63,6 +64,7 @@ class Client:
                 async with AsyncExitStack() as connections:
                     states = await self._connect(0, connections)
                     self._calls = await self._connect(1, connections)
+                    self._cancels = await self._connect(2, connections)
                     self._wait, told = True, ""
                     reason = await _follow(states, changed)
             except OSError as error:
@@ -73,7 +75,7 @@ class Client:
                         hint="is it running? `bootmenu daemon` starts it",
                     ) from error
             finally:
-                self._calls = None
+                self._calls = self._cancels = None
             if not isinstance(self._address, str):
                 raise DaemonError("bootmenud, which was started for this menu, has ended")
             if reason != told:
@@ -98,15 +100,30 @@ class Client:
         until.callback(transport.close)
         return protocol.make_proxy(BootInterface)
 
-    async def call(self, method: str, **parameters: Any) -> Any:
+    async def call(self, method: str, /, **parameters: Any) -> Any:
         """What *method* of BootInterface returns. Raises CallError."""
+        return await self._call(self._calls, method, parameters)
+
+    async def tell(self, method: str) -> None:
+        """Call *method* without parameters; a daemon that is away misses nothing."""
+        with suppress(CallError):
+            await self.call(method)
+
+    async def cancel(self) -> None:
+        """Give up the load that is under way, if there still is one."""
+        with suppress(CallError):
+            await self._call(self._cancels, "Cancel", {})
+
+    async def _call(
+        self, proxy: VarlinkInterfaceProxy | None, method: str, parameters: dict[str, Any]
+    ) -> Any:
         from asyncvarlink import VarlinkErrorReply
         from asyncvarlink.conversion import ConversionError
 
-        if self._calls is None:
+        if proxy is None:
             raise CallError("bootmenud cannot be reached", hint="wait until it is back")
         try:
-            reply = await getattr(self._calls, method)(**parameters)
+            reply = await getattr(proxy, method)(**parameters)
         except VarlinkErrorReply as error:
             raise _failure(method, error) from error
         except (OSError, EOFError) as error:
@@ -114,11 +131,6 @@ class Client:
         except (ConversionError, ValueError, TypeError) as error:
             raise CallError(f"bootmenud answered {method} with something else: {error}") from error
         return next(iter(reply.values()), None) if isinstance(reply, dict) else reply
-
-    async def tell(self, method: str) -> None:
-        """Call *method* without parameters; a daemon that is away misses nothing."""
-        with suppress(CallError):
-            await self.call(method)
 
 
 async def _follow(states: VarlinkInterfaceProxy, changed: Callable[[State], None]) -> str:

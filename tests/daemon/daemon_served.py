@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -128,7 +129,9 @@ class Kernel:
         self.stuck: Exception | None = None
         self.jumped = False
 
-    def load(self, plan: Any, progress: Callable[[str, int, int], None]) -> Any:
+    def load(
+        self, plan: Any, progress: Callable[[str, int, int], None], cancel: threading.Event
+    ) -> Any:
         self.calls.append("load")
         if self.refusal is not None:
             raise self.refusal

@@ -123,7 +123,7 @@ async def test_the_interface_describes_itself(served: Served, fdt: bytes) -> Non
     about = await service.GetInfo()
     assert about["interfaces"] == ["org.bootmenu.Boot", "org.varlink.service"]
     description = await service.GetInterfaceDescription(interface="org.bootmenu.Boot")
-    assert "method Boot(request: Request) -> ()" in description["description"]
+    assert "method Boot(request: Request, method: ?Method) -> ()" in description["description"]
 
 
 async def test_a_client_that_talks_nonsense_hurts_nobody(served: Served, fdt: bytes) -> None:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from bootmenu import kexec
-from bootmenu.errors import ImageError, KexecError, VolumeError
-from bootmenu.kexec import call
+from bootmenu.errors import CancelledError, ImageError, KexecError, VolumeError
+from bootmenu.kexec import call, system
 from bootmenu.kexec.causes import execute_error, load_error
 from bootmenu.kexec.numbers import CALLS
 from bootmenu.model import Arch, FileSlice, LoadPlan, Segment, Source
@@ -61,7 +61,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With userfaultfd, and on a kernel without it."""
     if request.param == "mapped":
         numbers = {arch: calls._replace(userfaultfd=-1) for arch, calls in CALLS.items()}
-        monkeypatch.setattr(call, "CALLS", numbers)
+        monkeypatch.setattr(system, "CALLS", numbers)
     return str(request.param)
 
 
@@ -205,7 +205,7 @@ def test_load_can_be_cancelled(tmp_path: Path, no_kexec_for_real: list[Call]) ->
         if done > total // 2:
             cancel.set()
 
-    with pytest.raises(KexecError, match="cancelled"):
+    with pytest.raises(CancelledError, match="cancelled"):
         kexec.load(plan(FileSlice(str(path), 0, 9 << 20)), halfway, cancel)
     assert not [call for call in no_kexec_for_real if call.entry]
 

@@ -20,7 +20,7 @@ HIGH, LOW = 0b1010, 0b0010
 def kernel(image_size: int = 32 * MIB, text_offset: int = 0, flags: int = HIGH) -> KernelImage:
     header = Header(text_offset, image_size, flags)
     file = FileSlice("Image", 0, image_size)
-    return KernelImage(file, Arch.ARM64, "arm64 Image", header, file)
+    return KernelImage(file, Arch.ARM64, "arm64 Image", header, file, file)
 
 
 def initrds(*sizes: int) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ from bootmenu.daemon.interface import (
     Edit,
     EditKind,
     Entry,
+    Method,
     Node,
     Phase,
     Progress,
@@ -31,7 +32,7 @@ from bootmenu.daemon.interface import (
     Request,
     State,
 )
-from bootmenu.errors import BootmenuError, KexecError, TreeError
+from bootmenu.errors import BootmenuError, CancelledError, KexecError, TreeError
 
 ROOT = "root=UUID=6f1d3c1e-95ab-4c61-a3a1-1d2f8a3c9b77 ro quiet"
 
@@ -164,6 +165,7 @@ class FakeService:
         self.step_time = 0.01  # seconds a step of a load takes
         self.failure: BootmenuError | None = None
         self.booted: list[Request] = []
+        self.cancelled = False
         self.stopped = 0
         self.rescans = 0
         self._watchers: set[asyncio.Event] = set()
@@ -204,22 +206,40 @@ class FakeService:
             lines.append(f"+ tree {edit.path} {edit.property} = {edit.value}")
         return lines
 
-    async def plan(self, request: Request, *, json: bool = False, panic: bool = False) -> str:
+    async def plan(
+        self,
+        request: Request,
+        *,
+        json: bool = False,
+        panic: bool = False,
+        method: Method = Method.auto,
+    ) -> str:
         head = f"arm64 plan for {request.kernel}\n\n"
         rows = [f"segment {n:2}  0x{0x40000000 + n * 0x200000:010x}" for n in range(40)]
         return head + "\n".join(rows)
 
-    async def load(self, request: Request, *, panic: bool = False) -> list[str]:
+    async def load(
+        self, request: Request, *, panic: bool = False, method: Method = Method.auto
+    ) -> list[str]:
+        self.cancelled = False
         self.booted.append(request)
         title = next(one.title for one in self.state.entries if one.id == request.entry)
         for done in range(0, 101, 25):
             progress = Progress("reading the kernel", done * 2**18, 100 * 2**18)
             self.change(phase=Phase.loading, title=title, progress=progress, countdown=None)
             await asyncio.sleep(self.step_time)
+            if self.cancelled:
+                status = f"Cancelled: {title} was not started, nothing was loaded"
+                self.change(phase=Phase.waiting, title="", progress=None, status=status)
+                raise CancelledError
         return []
 
-    async def boot(self, request: Request) -> None:
-        await self.load(request)
+    def cancel(self) -> None:
+        self.cancelled = True
+        self.change(status=f"Cancelling {self.state.title}")
+
+    async def boot(self, request: Request, *, method: Method = Method.auto) -> None:
+        await self.load(request, method=method)
         if self.jump_fails:
             self.change(phase=Phase.starting)
             await asyncio.sleep(1.5)

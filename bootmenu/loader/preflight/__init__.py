@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import PreflightError
 from bootmenu.images import KernelImage
-from bootmenu.loader.preflight import cmdline, devices, memory, processors
+from bootmenu.loader.method import chosen
+from bootmenu.loader.preflight import calls, cmdline, devices, memory, processors
 from bootmenu.loader.preflight import tree as handed_over
 from bootmenu.loader.preflight.findings import error, note, warning
 from bootmenu.loader.preflight.root import examine_root
-from bootmenu.model import Finding, LoadPlan, Machine, Severity
+from bootmenu.model import Finding, LoadPlan, Machine, Method, Severity
 
 __all__ = ["check", "diagnose", "error", "examine", "examine_root", "note", "warning"]
 
@@ -32,7 +33,8 @@ def check(plan: LoadPlan) -> None:
 
 def diagnose(machine: Machine) -> tuple[Finding, ...]:
     """What on *machine* would make any kexec fail, or its next kernel suffer."""
-    return (*_whatever_is_loaded(machine), *_at_the_jump(machine))
+    method = chosen(Method.AUTO, machine)
+    return (*_whatever_is_loaded(machine, method), *_at_the_jump(machine))
 
 
 def examine(
@@ -44,19 +46,23 @@ def examine(
     """
     given = () if tree is None else (tree,)
     return (
-        *_whatever_is_loaded(machine, panic=plan.panic),
+        *_whatever_is_loaded(machine, plan.method, panic=plan.panic),
         *(() if plan.panic else _at_the_jump(machine)),
         *processors.page_size(image, machine),
         *(finding for one in given for finding in handed_over.complete(plan, one)),
         *(finding for one in given for finding in handed_over.same_board(one, machine)),
-        *memory.enough(plan, machine),
+        *memory.enough(plan, image, machine),
         *cmdline.length(plan, image),
         *cmdline.consoles(plan, tree, machine),
     )
 
 
-def _whatever_is_loaded(machine: Machine, *, panic: bool = False) -> Iterator[Finding]:
+def _whatever_is_loaded(
+    machine: Machine, method: Method, *, panic: bool = False
+) -> Iterator[Finding]:
+    yield from calls.there(machine, method)
     yield from _kernel_policy(machine, panic=panic)
+    yield from calls.locked_down(machine, method)
     yield from processors.parking(machine, panic=panic)
     yield from memory.known(machine)
 
@@ -71,12 +77,6 @@ def _at_the_jump(machine: Machine) -> Iterator[Finding]:
 def _kernel_policy(machine: Machine, *, panic: bool) -> Iterator[Finding]:
     kexec = machine.kexec
     limit = kexec.load_limit_panic if panic else kexec.load_limit
-    if not kexec.supported:
-        yield error(
-            "the running kernel cannot kexec",
-            "it was built without CONFIG_KEXEC",
-            "run bootmenu on a kernel with CONFIG_KEXEC=y",
-        )
     if kexec.load_disabled:
         yield error(
             "loading a kernel is switched off until the next reboot",
@@ -89,12 +89,6 @@ def _kernel_policy(machine: Machine, *, panic: bool) -> Iterator[Finding]:
             "no further load is permitted",
             f"{name} is used up: failed loads and unloads count as well",
             "reboot; the limit cannot be raised while the kernel runs",
-        )
-    if kexec.lockdown != "none":
-        yield error(
-            "the running kernel is locked down",
-            f"lockdown is {kexec.lockdown}, as with secure boot",
-            "switch secure boot off, or start the running kernel without lockdown=",
         )
     if kexec.protected_kvm and not panic:
         yield error(

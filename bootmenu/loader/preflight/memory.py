@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bootmenu.errors import PlacementError
+from bootmenu.images import KernelImage
 from bootmenu.loader.memory import MIB, mib, usable
 from bootmenu.loader.preflight.findings import error, warning
-from bootmenu.model import Finding, LoadPlan, Machine
+from bootmenu.model import Finding, LoadPlan, Machine, Method
 
 BESIDES = 32 * MIB
-"""Memory that a load takes besides its destination, at most."""
+"""Memory that a classic load takes besides its destination, at most."""
 _SMALLER = "use a smaller initrd (on Debian MODULES=dep), or give the machine more memory"
 
 
@@ -26,9 +27,13 @@ def known(machine: Machine) -> Iterator[Finding]:
         yield error(hidden.message, "", hidden.hint)
 
 
-def enough(plan: LoadPlan, machine: Machine) -> Iterator[Finding]:
+def enough(plan: LoadPlan, image: KernelImage, machine: Machine) -> Iterator[Finding]:
     """More than the machine, or what is free of it, can take; and how much is missing."""
-    total = sum(segment.memsz for segment in plan.segments)
+    total, besides = sum(segment.memsz for segment in plan.segments), BESIDES
+    if plan.method is Method.FILE:
+        total = image.image_size + sum(file.size for file in plan.files if file.name == "initrd")
+        # The kernel reads each file into memory first, beside what we copied of it.
+        besides += sum(file.size * (2 if file.copied else 1) for file in plan.files)
     half, free = machine.memory_total // 2, machine.memory_available
     if half and total > half:
         yield error(
@@ -37,10 +42,10 @@ def enough(plan: LoadPlan, machine: Machine) -> Iterator[Finding]:
             f"{mib(total - half)} are missing",
             _SMALLER,
         )
-    elif not plan.panic and free and total + BESIDES > free:
+    elif not plan.panic and free and total + besides > free:
         say = error if total > free else warning
         yield say(
-            f"kernel and initrd take {mib(total)}, and the load up to {mib(BESIDES)} besides",
-            f"only {free // MIB:,} MiB are available: {mib(total + BESIDES - free)} are missing",
+            f"kernel and initrd take {mib(total)}, and the load up to {mib(besides)} besides",
+            f"only {free // MIB:,} MiB are available: {mib(total + besides - free)} are missing",
             f"end what else runs here, {_SMALLER}",
         )

@@ -49,10 +49,10 @@ class LoadBar(Lines):
 
 
 class LoadScreen(Page):
-    """Stays until the next kernel takes over, or the menu returns with an error."""
+    """Stays until the next kernel takes over, or the menu returns."""
 
-    KEYS: ClassVar[dict[str, str]] = {}
-    HELP: ClassVar[str] = ""
+    KEYS: ClassVar[dict[str, str]] = {"escape": "cancel"}
+    HELP: ClassVar[str] = "Esc cancel"
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,6 +63,12 @@ class LoadScreen(Page):
         return (self.bar,)
 
     def update(self, state: State | None) -> None:
-        """Show how far it has come."""
+        """Show how far it has come, and whether it can be cancelled still."""
         super().update(state)
         self.bar.changed()
+        starting = state is not None and state.phase.name == "starting"
+        self.key_help.say("" if starting or self.menu.cancelling else self.HELP)
+
+    def action_cancel(self) -> None:
+        """Give it up, whichever console asked for it."""
+        self.menu.cancel()

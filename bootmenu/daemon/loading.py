@@ -1,0 +1,82 @@
+"""One load: planned and checked, tried with one call and then the other, logged; or given up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+from bootmenu.daemon import boot
+from bootmenu.daemon import interface as wire
+from bootmenu.errors import CancelledError, KexecError
+from bootmenu.model import Finding, LoadPlan, Machine, Method, Severity
+
+Planned = Callable[[Method], Awaitable[LoadPlan]]
+"""Gives the plan for a call, checked. Raises BootmenuError."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Activity:
+    """A system that is being loaded or started."""
+
+    title: str
+    phase: wire.Phase = wire.Phase.loading
+    progress: wire.Progress | None = None
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+async def load(
+    planned: Planned,
+    ready: Callable[[], None],
+    progress: boot.Progress,
+    *,
+    method: Method,
+    machine: Callable[[], Machine],
+    cancel: threading.Event,
+) -> LoadPlan:
+    """Load what *planned* gives for *method*, and give it back with digests.
+
+    *ready* is called when the plan is good, and may raise. AUTO goes on with the file call when
+    the classic one turns out to be forbidden. Once *cancel* is set, at whatever moment, nothing
+    stays loaded. Raises BootmenuError, CancelledError among them.
+    """
+    plan = await planned(method)
+    ready()
+    if cancel.is_set():
+        raise CancelledError
+    try:
+        done = await boot.load(plan, progress, cancel)
+    except KexecError as refusal:
+        other = method is Method.AUTO and plan.method is Method.CLASSIC
+        if not other or not await boot.file_call_may_do(refusal, machine):
+            raise
+        _log.warning("%s; trying kexec_file_load", refusal.message)
+        plan = await planned(Method.FILE)
+        done = (await boot.load(plan, progress, cancel)).with_findings((_instead(refusal),))
+    if cancel.is_set():  # too late for the call
+        await boot.unload(panic=plan.panic)
+        raise CancelledError
+    for line in _loaded(done):
+        _log.info("%s", line)
+    return done
+
+
+def _instead(refusal: KexecError) -> Finding:
+    return Finding(
+        Severity.WARNING,
+        "kexec_file_load has loaded it, the running kernel chose the places",
+        f"kexec_load: {refusal.message}",
+        "use --method file where this is to be expected",
+    )
+
+
+def _loaded(plan: LoadPlan) -> Iterator[str]:
+    """What was loaded, a line for each part."""
+    for segment in plan.segments:
+        where = f"{segment.bufsz:,} bytes at {segment.mem:#x}"
+        yield f"loaded {segment.name}: {where}, SHA-256 {segment.digest}"
+    for file in plan.files:
+        yield f"loaded {file.name}: {file.size:,} bytes by kexec_file_load, SHA-256 {file.digest}"
