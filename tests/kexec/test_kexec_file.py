@@ -1,0 +1,227 @@
+"""What reaches kexec_file_load: files that the kernel may read, and a refusal in words."""
+
+import errno
+import gc
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bootmenu import kexec
+from bootmenu.errors import BootmenuError, CancelledError, ImageError, KexecError, VolumeError
+from bootmenu.kexec import call, file
+from bootmenu.kexec.causes import file_load_error
+from bootmenu.model import Arch, FileSlice, HandedFile, LoadPlan, Method
+
+
+class Handed(NamedTuple):
+    kernel: bytes
+    initrd: bytes | None
+    cmdline: str | None
+
+
+class Kernel:
+    """Stands where the system calls are made: a test must never load anything."""
+
+    def __init__(self) -> None:
+        self.seen: list[Handed] = []
+        self.classic: list[int] = []
+        self.answer = 0
+        self.classic_answer = errno.EPERM
+
+    def file_load(self, kernel: int, initrd: int, cmdline: str | None) -> int:
+        """Read both files as the kernel does: from their start, and none that can be written."""
+        contents = [
+            _read(descriptor) if descriptor >= 0 else None for descriptor in (kernel, initrd)
+        ]
+        self.seen.append(Handed(contents[0] or b"", contents[1], cmdline))
+        return self.answer
+
+    def load(self, entry: int, _table: object, count: int, _arch: Arch | None) -> int:
+        self.classic.append(count)
+        return self.classic_answer
+
+
+def _read(descriptor: int) -> bytes:
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.write(descriptor, b"")
+    writers = [
+        flags
+        for path in Path("/proc/self/fd").iterdir()
+        if _same(path, descriptor)
+        for flags in [int((Path("/proc/self/fdinfo") / path.name).read_text().split()[3], 8)]
+        if flags & os.O_ACCMODE != os.O_RDONLY
+    ]
+    assert not writers, "the kernel refuses a file that is open for writing"
+    return os.pread(descriptor, 1 << 30, 0)
+
+
+def _same(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    made = Kernel()
+    monkeypatch.setattr(file, "_kexec_file_load", made.file_load)
+    monkeypatch.setattr(call, "_kexec_load", made.load)
+    return made
+
+
+class Pieces:
+    """A stream of pieces, or one that ends in an error."""
+
+    def __init__(self, *pieces: bytes, error: Exception | None = None) -> None:
+        self.given, self.error = pieces, error
+        self.size = sum(map(len, pieces))
+
+    def pieces(self) -> Iterator[bytes]:
+        yield from self.given
+        if self.error is not None:
+            raise self.error
+
+
+def plan(*files: HandedFile, cmdline: str = "quiet") -> LoadPlan:
+    return LoadPlan(Arch.X86_64, 0, (), cmdline, "a kernel", method=Method.FILE, files=files)
+
+
+def as_it_lies(path: Path, name: str = "kernel") -> HandedFile:
+    whole = FileSlice(str(path), 0, path.stat().st_size, name=f"vda1:/{path.name}")
+    return HandedFile(name, (whole,), copied=False, reason="")
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "vmlinuz"
+    path.write_bytes(os.urandom((5 << 20) + 3))
+    return path
+
+
+def test_files_reach_the_kernel_as_they_lie_with_their_digests(
+    image: Path, tmp_path: Path, kernel: Kernel
+) -> None:
+    initrd = tmp_path / "initrd"
+    initrd.write_bytes(b"an initrd")
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    loaded = kexec.load(plan(as_it_lies(image), as_it_lies(initrd, "initrd"), cmdline="a=\xe4"))
+    assert kernel.seen == [Handed(image.read_bytes(), b"an initrd", "a=\xe4")]
+    assert [one.digest for one in loaded.files] == [
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in (image, initrd)
+    ]
+    assert not kernel.classic
+    gc.collect()
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+
+
+def test_what_is_no_file_of_its_own_is_copied_and_initrds_are_joined(
+    image: Path, kernel: Kernel
+) -> None:
+    unpacked = HandedFile("kernel", (Pieces(b"abc", b"", b"de"),), copied=True, reason="")
+    part = FileSlice(str(image), 100, 4_000_001)
+    sources = (part, b"xy", Pieces(b"archive"))
+    loaded = kexec.load(plan(unpacked, HandedFile("initrd", sources, copied=True, reason="")))
+    joined = image.read_bytes()[100:4_000_101] + bytes(3) + b"xy" + bytes(2) + b"archive"
+    assert kernel.seen == [Handed(b"abcde", joined, "quiet")]
+    assert loaded.files[1].digest == hashlib.sha256(joined).hexdigest()
+
+
+def test_nothing_stays_loaded_when_a_file_is_refused_unreadable_or_damaged(
+    image: Path, kernel: Kernel
+) -> None:
+    kernel.answer = errno.ENODATA
+    with pytest.raises(KexecError, match=r"not signed.*ENODATA") as refused:
+        kexec.load(plan(as_it_lies(image)))
+    assert refused.value.hint
+    kernel.answer = 0
+    damaged = Pieces(b"abc", error=ImageError("vda1:/vmlinuz.gz: truncated", hint="copy it"))
+    with pytest.raises(ImageError, match="truncated"):
+        kexec.load(plan(HandedFile("kernel", (damaged,), copied=True, reason="")))
+    before = as_it_lies(image)
+    os.truncate(image, 1000)
+    with pytest.raises(VolumeError, match="vda1:/vmlinuz: has 1,000 bytes, and had 5,242,883"):
+        kexec.load(plan(before))
+    assert [handed.cmdline for handed in kernel.seen] == ["quiet", None, None, None], "forgotten"
+
+
+def test_a_load_can_be_cancelled_while_files_are_read(image: Path, kernel: Kernel) -> None:
+    cancel = threading.Event()
+    seen: list[tuple[str, int, int]] = []
+
+    def progress(*step: object) -> None:
+        seen.append(step)  # type: ignore[arg-type]
+        cancel.set()
+
+    with pytest.raises(CancelledError, match="nothing is loaded"):
+        kexec.load(plan(as_it_lies(image)), progress, cancel)
+    assert seen == [("reading the kernel", 2 << 20, (5 << 20) + 3)]
+    assert [handed.cmdline for handed in kernel.seen] == [None]
+
+
+def test_what_is_loaded_is_forgotten_by_the_call_that_is_permitted(kernel: Kernel) -> None:
+    kexec.unload()
+    assert kernel.seen == [Handed(b"", None, None)]
+    kernel.answer = errno.EPERM
+    with pytest.raises(KexecError, match="does not permit"):
+        kexec.unload()
+    kernel.classic_answer = 0
+    kernel.seen.clear()
+    kexec.unload()
+    assert not kernel.seen
+
+
+@pytest.mark.parametrize(
+    ("number", "cause"),
+    [
+        (errno.EPERM, "does not permit"),
+        (errno.EACCES, "security policy"),
+        (errno.EADDRNOTAVAIL, "no piece of memory"),
+        (errno.EINVAL, "no kernel that it can load"),
+        (errno.ENOEXEC, "no kernel that kexec_file_load takes"),
+        (errno.ETXTBSY, "open for writing"),
+        (errno.EFBIG, "too large"),
+        (errno.ENOSYS, "no kexec_file_load"),
+        (errno.ENODATA, "not signed"),
+        (errno.ENOKEY, "not one that this kernel trusts"),
+        (errno.EKEYREJECTED, "wrong or was revoked"),
+        (errno.EBADMSG, "signature is damaged"),
+        (errno.ELIBBAD, "damaged"),
+        (errno.ENOPKG, "cannot verify"),
+        (errno.ENOMEM, "not enough free memory"),
+        (errno.EBUSY, "another load"),
+    ],
+)
+def test_every_errno_of_the_file_call_has_a_cause_and_a_remedy(number: int, cause: str) -> None:
+    error = file_load_error(number)
+    assert cause in error.message
+    assert errno.errorcode[number] in error.message
+    assert error.hint
+
+
+def test_a_kernel_that_lockdown_refuses_is_called_unsigned() -> None:
+    log = ("Lockdown: bootmenu: kexec of unsigned images is restricted; see man kernel_lockdown.7",)
+    error = file_load_error(errno.EPERM, log)
+    assert "locked down: it is not signed" in error.message
+    assert error.log == log
+
+
+def test_asking_which_calls_there_are_does_nothing(kernel: Kernel) -> None:
+    status = Path("/proc/self/status").read_text()
+    try:
+        found = kexec.available()
+    except BootmenuError:
+        pytest.fail("this architecture is known")
+    assert set(found) <= {Method.CLASSIC, Method.FILE}
+    assert kexec.loaded() is False
+    after = Path("/proc/self/status").read_text()
+    assert _capabilities(after) == _capabilities(status), "the right is kept"
+
+
+def _capabilities(status: str) -> list[str]:
+    return [line for line in status.splitlines() if line.startswith("Cap")]
