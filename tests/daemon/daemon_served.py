@@ -17,6 +17,7 @@ from bootmenu.daemon.scanning import scan
 from bootmenu.daemon.server import serve
 from bootmenu.daemon.service import BootDaemon
 from bootmenu.discover.machine import parse_iomem
+from bootmenu.errors import CancelledError
 
 
 class Menu:
@@ -48,7 +49,7 @@ class Menu:
                 await asyncio.sleep(0.005)
         return self.state
 
-    async def call(self, method: str, **parameters: Any) -> Any:
+    async def call(self, method: str, /, **parameters: Any) -> Any:
         """The result of *method*."""
         reply = await getattr(self.calls, method)(**parameters)
         return next(iter(reply.values()), None)
@@ -128,6 +129,11 @@ class Kernel:
         self.refusal: Exception | None = None
         self.stuck: Exception | None = None
         self.jumped = False
+        self.slow = False  # a load lasts until it is cancelled
+        self.late = False  # a load is done although it was cancelled
+        self.notices = threading.Event()  # that it was cancelled
+        self.notices.set()
+        self.refused: dict[Any, Exception] = {}  # by the method of the plan
 
     def load(
         self, plan: Any, progress: Callable[[str, int, int], None], cancel: threading.Event
@@ -135,7 +141,14 @@ class Kernel:
         self.calls.append("load")
         if self.refusal is not None:
             raise self.refusal
+        if plan.method in self.refused:
+            raise self.refused[plan.method]
         progress("reading the kernel", 1, 2)
+        if self.slow:
+            cancel.wait()
+            self.notices.wait()
+            if not self.late:
+                raise CancelledError
         if plan.panic:
             self.crash_plan = plan
         else:
