@@ -227,6 +227,50 @@ async def test_load_asked_for_on_another_console_is_shown_here(open_menu: OpenMe
         await menu.sees("=> * Debian GNU/Linux")
 
 
+async def test_esc_cancels_a_load_and_the_menu_goes_on(open_menu: OpenMenu) -> None:
+    service = FakeService(starts=True)
+    service.step_time = 0.3
+    async with open_menu(service) as menu:
+        await menu.press("enter")
+        await menu.sees("Loading Debian GNU/Linux", "Esc cancel")
+        await menu.press("escape")
+        await menu.sees("Cancelling Debian GNU/Linux")
+        assert "Esc cancel" not in menu.text
+        await menu.sees("=> * Debian GNU/Linux", "was not started, nothing was loaded")
+        assert "Could not start" not in menu.text, "nobody is told that they did what they did"
+        await menu.press("enter")
+        await menu.sees("Starting Debian GNU/Linux...")
+        assert "Esc cancel" not in menu.text
+        await menu.press("escape")
+        assert "Starting Debian GNU/Linux..." in menu.text, "it is too late"
+
+
+async def test_esc_cancels_a_load_of_another_console(open_menu: OpenMenu) -> None:
+    service = FakeService()
+    async with open_menu(service) as menu:
+        for _ in range(2):
+            service.change(phase=Phase.loading, title="Rescue system", status="")
+            await menu.sees("Loading Rescue system", "Esc cancel")
+            await menu.press("escape")
+            await menu.until(lambda: service.cancelled)
+            await menu.sees("Cancelling Rescue system")
+            service.change(phase=Phase.waiting, title="", status="Cancelled")
+            await menu.sees("=> * Debian GNU/Linux", "Cancelled")
+            service.cancelled = False
+
+
+async def test_a_boot_that_another_console_cancelled_says_so(open_menu: OpenMenu) -> None:
+    service = FakeService(starts=True)
+    service.step_time = 0.3
+    async with open_menu(service) as menu:
+        await menu.press("enter")
+        await menu.sees("Loading Debian GNU/Linux", " 25%")
+        service.cancel()
+        await menu.sees("Could not start Debian GNU/Linux", "the load was cancelled")
+        await menu.press("enter")
+        await menu.sees("=> * Debian GNU/Linux")
+
+
 async def test_any_key_stops_the_countdown_for_all_consoles(open_menu: OpenMenu) -> None:
     service = FakeService()
     service.change(phase=Phase.counting, countdown=9.0, timeout=10.0)

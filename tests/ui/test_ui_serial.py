@@ -240,6 +240,19 @@ def test_last_line_says_what_is_started_and_stays(tmp_path: Path) -> None:
         terminal.sees("Starting Debian GNU/Linux...")
 
 
+def test_a_load_is_cancelled_with_esc_which_the_last_line_names(tmp_path: Path) -> None:
+    path = tmp_path / "starts.sock"
+    daemon = start_daemon(path, "--starts")
+    with Terminal(str(path)) as terminal:
+        terminal.sees("=> * Debian GNU/Linux")
+        terminal.press("enter")
+        terminal.sees("Loading Debian GNU/Linux", "Esc cancel")
+        terminal.press("escape")
+        terminal.sees("=> * Debian GNU/Linux", "nothing was loaded")
+    daemon.kill()
+    daemon.wait()
+
+
 def test_an_entry_that_cannot_start_says_why_in_few_bytes(socket: str) -> None:
     with Terminal(socket) as terminal:
         terminal.sees("=> * Debian GNU/Linux")

@@ -29,7 +29,8 @@ class LoadBar(Lines):
                 [],
                 [("What comes next on this console is said by its own kernel.", "")],
             ]
-        lines: list[Line] = [[], [(f"Loading {title}", "field")], []]
+        verb = "Cancelling" if self.menu.cancelling else "Loading"
+        lines: list[Line] = [[], [(f"{verb} {title}", "field")], []]
         progress = state.progress if state is not None else None
         if progress is not None:
             lines += [[(progress.step, "value")], self._bar(progress, min(_BAR, width - 8))]

@@ -120,6 +120,7 @@ d        browse and change the device tree that it gets
 p        plan: which file goes where in memory, and what would fail
 r        look at every device again
 Ctrl-L   draw the screen again, when something else wrote on it
+Esc      while a system is loaded: cancel that, on whichever console it was started
 
 A countdown stops on any key, on all consoles. Changes are kept while the menu runs \
 and are never written to a disk; they are shown once more before they start."""
