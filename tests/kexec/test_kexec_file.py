@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,19 +30,21 @@ class Kernel:
 
     def __init__(self) -> None:
         self.seen: list[Handed] = []
+        self.panics: list[bool] = []
         self.classic: list[int] = []
         self.answer = 0
         self.classic_answer = errno.EPERM
 
-    def file_load(self, kernel: int, initrd: int, cmdline: str | None) -> int:
+    def file_load(self, kernel: int, initrd: int, cmdline: str | None, *, panic: bool) -> int:
         """Read both files as the kernel does: from their start, and none that can be written."""
         contents = [
             _read(descriptor) if descriptor >= 0 else None for descriptor in (kernel, initrd)
         ]
+        self.panics.append(panic)
         self.seen.append(Handed(contents[0] or b"", contents[1], cmdline))
         return self.answer
 
-    def load(self, entry: int, _table: object, count: int, _arch: Arch | None) -> int:
+    def load(self, entry: int, _table: object, count: int, *_: object) -> int:
         self.classic.append(count)
         return self.classic_answer
 
@@ -188,7 +191,7 @@ def test_what_is_loaded_is_forgotten_by_the_call_that_is_permitted(kernel: Kerne
         (errno.EFBIG, "too large"),
         (errno.ENOSYS, "no kexec_file_load"),
         (errno.ENODATA, "not signed"),
-        (errno.ENOKEY, "not one that this kernel trusts"),
+        (errno.ENOKEY, "not by a key that is trusted here"),
         (errno.EKEYREJECTED, "wrong or was revoked"),
         (errno.EBADMSG, "signature is damaged"),
         (errno.ELIBBAD, "damaged"),
@@ -204,11 +207,20 @@ def test_every_errno_of_the_file_call_has_a_cause_and_a_remedy(number: int, caus
     assert error.hint
 
 
-def test_a_kernel_that_lockdown_refuses_is_called_unsigned() -> None:
+def test_what_lockdown_misses_in_a_kernel_is_told_by_the_log() -> None:
     log = ("Lockdown: bootmenu: kexec of unsigned images is restricted; see man kernel_lockdown.7",)
     error = file_load_error(errno.EPERM, log)
-    assert "locked down: it is not signed" in error.message
+    assert "locked down, and refused this one: its signature, if it has one" in error.message
+    assert "mokutil --import" in error.hint
     assert error.log == log
+    error = file_load_error(errno.EPERM, ("PEFILE: Unsigned PE binary", *log))
+    assert "it is not signed" in error.message
+
+
+def test_a_crash_kernel_is_loaded_and_forgotten_as_one(image: Path, kernel: Kernel) -> None:
+    kexec.load(replace(plan(as_it_lies(image)), panic=True))
+    kexec.unload(panic=True)
+    assert kernel.panics == [True, True]
 
 
 def test_asking_which_calls_there_are_does_nothing(kernel: Kernel) -> None:

@@ -73,7 +73,7 @@ def test_no_room_says_what_is_missing(
 ) -> None:
     header = arm64.Header(0, 2 * MIB, 0b0010)
     kernel = FileSlice(str(tmp_path / "Image"), 0, MIB)
-    image = KernelImage(kernel, Arch.ARM64, "Image", header, kernel)
+    image = KernelImage(kernel, Arch.ARM64, "Image", header, kernel, kernel)
     scattered = replace(machine, iomem=parse_iomem(iomem))
     with pytest.raises(PlacementError) as caught:
         place(image, [initrd * MIB], scattered)
