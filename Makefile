@@ -16,7 +16,7 @@ RUN_PACKAGES := python3-venv mmdebstrap fdisk zstd debian-archive-keyring uidmap
 	qemu-system-x86 ovmf qemu-system-misc opensbi
 TEST_PACKAGES := cpio busybox-static gcc libc6-dev device-tree-compiler u-boot-tools grub-common grub2-common grub-emu \
 	xz-utils zstd lz4 bzip2 file util-linux btrfs-progs xfsprogs xorriso genisoimage libarchive-tools 7zip \
-	binutils-aarch64-linux-gnu
+	binutils-aarch64-linux-gnu openssl sbsigntool
 
 help:
 	@sed -n 's/^# make/make/p' Makefile

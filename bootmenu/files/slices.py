@@ -47,16 +47,18 @@ def open_slice(file: FileSlice) -> Iterator[BinaryIO]:
     Its path leads over no link at the end. Raises VolumeError when it cannot be read, now or
     later; a FIFO is not waited for.
     """
+    part = None
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
     try:
         descriptor = os.open(file.path, flags)
         try:
             _require_regular(os.fstat(descriptor).st_mode, file)
-            yield io.BufferedReader(_Part(descriptor, file))
+            part = _Part(descriptor, file)
+            yield io.BufferedReader(part)
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(file, error, part.unreadable if part else None) from error
 
 
 def pieces_of(source: FileSlice | Stream) -> Iterator[bytes | memoryview]:
@@ -87,19 +89,23 @@ def _require_regular(mode: int, file: FileSlice | str) -> None:
         raise VolumeError(f"{file}: not a regular file", hint="name a file on a disk")
 
 
-def _unreadable(file: FileSlice | str, error: OSError | ValueError) -> VolumeError:
+def _unreadable(
+    file: FileSlice | str, error: OSError | ValueError, at: int | None = None
+) -> VolumeError:
+    where = f" from byte {at:,} on" if at is not None else ""
     why = (isinstance(error, OSError) and error.strerror) or str(error)
     hint = "check that the path is right and the disk is well (dmesg tells)"
-    return VolumeError(f"{file}: cannot be read: {why}", hint=hint)
+    return VolumeError(f"{file}: cannot be read{where}: {why}", hint=hint)
 
 
 class _Part(io.RawIOBase):
-    """A part of an open file as a file of its own."""
+    """A part of an open file as a file of its own; *unreadable* is the byte that failed."""
 
     def __init__(self, descriptor: int, file: FileSlice) -> None:
         self._descriptor = descriptor
         self._file = file
         self._at = 0
+        self.unreadable: int | None = None
 
     def fileno(self) -> int:
         """The file that this is a part of, to be mapped."""
@@ -118,6 +124,10 @@ class _Part(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         room = memoryview(buffer)[: max(0, self._file.size - self._at)]
-        count = os.preadv(self._descriptor, [room], self._file.offset + self._at) if room else 0
+        try:
+            count = os.preadv(self._descriptor, [room], self._file.offset + self._at) if room else 0
+        except OSError:
+            self.unreadable = self._at
+            raise
         self._at += count
         return count

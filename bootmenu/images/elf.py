@@ -65,7 +65,9 @@ class Layout:
                 while left:
                     piece = file.read(min(_PIECE, left))
                     if not piece:
-                        raise _damaged(self.file, "it became shorter while it was read")
+                        raise _damaged(
+                            self.file, f"it became shorter, byte {file.tell():,} is missing"
+                        )
                     yield piece
                     left -= len(piece)
                     at += len(piece)

@@ -63,6 +63,8 @@ def decompress(
                     return
                 unpacker = make()
     except errors as error:
+        if getattr(error, "errno", None) is not None:  # the disk's, not the decompressor's
+            raise
         raise broken(path, what, file.tell(), error) from error
 
 

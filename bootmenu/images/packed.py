@@ -77,7 +77,9 @@ class Packed:
             wrong = summing.wrong() if self.checksums else ""
         if wrong:
             raise ImageError(
-                f"{self.file}: damaged, its {wrong} is not what the image says", hint=DAMAGED
+                f"{self.file}: damaged, the {wrong} of {self.file.size:,} bytes in it is not what "
+                "the image says",
+                hint=DAMAGED,
             )
         self.check(head, total)
 

@@ -93,8 +93,8 @@ def read(descriptor: int, source: FileSlice, *, keep: bool) -> Iterator[bytes]:
 
 
 def shorter(source: FileSlice, at: int | None = None) -> VolumeError:
-    """The error for a file that was longer when the plan was made; it ends at byte *at* now."""
-    where = f" and ends at byte {at:,}" if at is not None else ""
+    """The error for a file that was longer when the plan was made; byte *at* was looked for."""
+    where = f", byte {at:,} is missing" if at is not None else ""
     return VolumeError(
         f"{source}: the file became shorter since it was looked at{where}",
         hint="try again once nothing writes to it",

@@ -1,6 +1,8 @@
 """Kernels in every compression, made by its own tool, give the very bytes that went in."""
 
+import errno
 import functools
+import os
 import struct
 import subprocess
 from collections.abc import Callable
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bootmenu.errors import ImageError
+from bootmenu.errors import ImageError, VolumeError
 from bootmenu.files import whole
 from bootmenu.images import KernelImage, open_kernel
 from bootmenu.images.packed import Packed
@@ -73,6 +75,35 @@ def kernel(make_image: Make) -> bytes:
     """A kernel with something in it to compress, over many blocks of every format."""
     text = b"".join(b"%07d" % number for number in range(200_000))
     return make_image(size=0x9000, image_size=2 << 20) + text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_bad_sector_below_a_compressed_kernel_is_named_by_its_offset(
+    name: str, kernel: bytes, kernel_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = open_kernel(kernel_file(packed(COMMANDS[name], kernel)))
+    real, bad = os.preadv, min(image.file.size // 2, 5000)
+
+    def preadv(descriptor: int, buffers: list[memoryview], at: int) -> int:
+        if at >= bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, [buffers[0][: bad - at]], at)
+
+    monkeypatch.setattr("bootmenu.files.slices.os.preadv", preadv)
+    said = f"vmlinuz: cannot be read from byte {bad:,} on: Input/output error"
+    with pytest.raises(VolumeError, match=said):
+        unpacked(image)
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_a_compressed_kernel_that_was_cut_off_or_changed_says_up_to_which_byte(
+    name: str, kernel: bytes, kernel_file: Write
+) -> None:
+    data = packed(COMMANDS[name], kernel)
+    middle = len(data) // 2
+    for damaged in (data[:middle], data[:middle] + bytes(64) + data[middle + 64 :]):
+        with pytest.raises(ImageError, match=r"vmlinuz: .*(before byte|after) [\d,]+"):
+            unpacked(open_kernel(kernel_file(damaged)))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

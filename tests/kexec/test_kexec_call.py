@@ -231,8 +231,28 @@ def test_file_cut_short_while_it_is_read(tmp_path: Path) -> None:
         if done:
             os.truncate(path, 1 << 20)
 
-    with pytest.raises(VolumeError, match=r"shorter|Input/output error"):
-        kexec.load(plan(FileSlice(str(path), 0, 12 << 20)), cut)
+    with pytest.raises(VolumeError, match=r"vda1:/image: .* byte (2,097,152|4,194,204)"):
+        kexec.load(plan(FileSlice(str(path), 100, 11 << 20, name="vda1:/image")), cut)
+
+
+def test_bad_sector_is_named_by_its_file_and_offset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that reads up to the bad sector, and then fails."""
+    path = tmp_path / "image"
+    path.write_bytes(bytes(12 << 20))
+    real, bad = os.pread, 5_000_000
+
+    def pread(descriptor: int, size: int, at: int) -> bytes:
+        if at == bad:
+            raise OSError(errno.EIO, "")
+        return real(descriptor, min(size, bad - at) if at < bad else size, at)
+
+    monkeypatch.setattr("bootmenu.kexec.sources.os.pread", pread)
+    said = "vda1:/image: cannot be read from byte 4,999,900 on: Input/output error"
+    with pytest.raises(VolumeError, match=said) as caught:
+        kexec.load(plan(FileSlice(str(path), 100, 11 << 20, name="vda1:/image")))
+    assert "dmesg" in caught.value.hint
 
 
 @pytest.mark.parametrize(

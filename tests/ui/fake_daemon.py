@@ -1,6 +1,6 @@
 """A bootmenud without disks: serves BootInterface with a sample state on a Unix socket.
 
-    python tests/ui/fake_daemon.py SOCKET [--entries N] [--countdown SECONDS]
+    python tests/ui/fake_daemon.py SOCKET [--entries N] [--countdown SECONDS] [--slow]
 
 Booting goes through a load with progress and then fails, with --jump-fails after the phase
 of starting, or, with --starts, stays at the
@@ -289,6 +289,7 @@ async def _main() -> None:
     options.add_argument("--countdown", type=float)
     options.add_argument("--starts", action="store_true")
     options.add_argument("--jump-fails", action="store_true")
+    options.add_argument("--slow", action="store_true")
     given = options.parse_args()
     state = sample_state(given.entries)
     if given.countdown is not None:
@@ -297,7 +298,7 @@ async def _main() -> None:
         )
     service = FakeService(state, starts=given.starts)
     service.jump_fails = given.jump_fails
-    service.step_time = 0.2
+    service.step_time = 2.0 if given.slow else 0.2
     async with serving(given.socket, service):
         while service.state.countdown:
             await asyncio.sleep(1)

@@ -241,8 +241,8 @@ def test_last_line_says_what_is_started_and_stays(tmp_path: Path) -> None:
 
 
 def test_a_load_is_cancelled_with_esc_which_the_last_line_names(tmp_path: Path) -> None:
-    path = tmp_path / "starts.sock"
-    daemon = start_daemon(path, "--starts")
+    path = tmp_path / "slow.sock"
+    daemon = start_daemon(path, "--starts", "--slow")
     with Terminal(str(path)) as terminal:
         terminal.sees("=> * Debian GNU/Linux")
         terminal.press("enter")
