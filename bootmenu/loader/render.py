@@ -90,6 +90,7 @@ def _handed(plan: LoadPlan, width: int) -> Iterator[str]:
             yield from textwrap.wrap(
                 text, width, initial_indent=" " * 12, subsequent_indent=" " * 12
             )
+        yield from _digest(file.digest, width)
     yield from _findings(plan.findings, width)
 
 
@@ -144,11 +145,16 @@ def _table(plan: LoadPlan, width: int) -> Iterator[str]:
         yield from textwrap.wrap(
             segment.reason, width, initial_indent=" " * 12, subsequent_indent=" " * 12
         )
-        if segment.digest:
-            first = 64 if width >= 84 else 32  # of 64 digits
-            yield f"{'':<12}SHA-256 {segment.digest[:first]}"
-            if segment.digest[first:]:
-                yield f"{'':<20}{segment.digest[first:]}"
+        yield from _digest(segment.digest, width)
+
+
+def _digest(digest: str, width: int) -> Iterator[str]:
+    """*digest*, if it is known: 64 digits, in two lines where they are short."""
+    first = 64 if width >= 84 else 32
+    if digest:
+        yield f"{'':<12}SHA-256 {digest[:first]}"
+    if digest[first:]:
+        yield f"{'':<20}{digest[first:]}"
 
 
 def _findings(findings: tuple[Finding, ...], width: int) -> Iterator[str]:

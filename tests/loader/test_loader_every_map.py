@@ -294,7 +294,7 @@ def test_what_is_refused_fits_nowhere(arch: Arch, data: st.DataObject) -> None:
     else:
         header = riscv64.Header(data.draw(offsets), size, 0)
     file = FileSlice("Image", 0, size)
-    image = KernelImage(file, arch, "Image", header, file)
+    image = KernelImage(file, arch, "Image", header, file, file)
     initrd = data.draw(st.integers(0, 5 * MIB // page)) * page
     board = Machine(arch, page, of_spans(free))
     place = on_arm64.place if arch is Arch.ARM64 else on_riscv64.place

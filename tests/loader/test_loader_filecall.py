@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import hashlib
 import json
 import struct
 from collections.abc import Callable
@@ -71,7 +72,7 @@ def test_a_kernel_and_its_initrd_are_handed_over_as_they_lie_signature_included(
 def test_several_initrds_are_joined_and_the_plan_says_what_that_takes(
     vmlinuz: FileSlice, make_initrd: MakeInitrd
 ) -> None:
-    initrds = make_initrd(5000), make_initrd(70)
+    initrds = make_initrd(4998), make_initrd(70)
     plan = loader.prepare(
         kernel=vmlinuz, initrds=initrds, machine=permitting(BIOS), method=Method.FILE
     )
@@ -82,7 +83,13 @@ def test_several_initrds_are_joined_and_the_plan_says_what_that_takes(
     assert "2 files joined in memory" in text
     shown = json.loads(loader.render_json(plan, BIOS))
     assert (shown["method"], shown["entry"], shown["segments"]) == ("file", None, [])
-    assert [one["bytes"] for one in shown["files"][1]["sources"]] == [5000, 70]
+    assert [one["bytes"] for one in shown["files"][1]["sources"]] == [4998, 70]
+    read = loader.digested(plan, lambda _done, _total: None)
+    assert [file.digest for file in read.files] == [
+        hashlib.sha256(Path(vmlinuz.path).read_bytes()).hexdigest(),
+        hashlib.sha256(bytes(5000 + 70)).hexdigest(),
+    ]
+    assert read.files[1].digest[:32] in loader.render_text(read, BIOS)
 
 
 def test_copies_count_as_memory_that_a_load_takes(
