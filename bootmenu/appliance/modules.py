@@ -12,6 +12,7 @@ import lzma
 import posixpath
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from bootmenu.appliance.tools import run
@@ -115,6 +116,12 @@ MODULES = (
 )
 """Patterns of paths below the kernel's own folder, without ``.ko``; ``*`` spans folders."""
 
+UNWANTED = ("drivers/gpu/drm/tiny/bochs", "drivers/gpu/drm/tiny/cirrus*")
+"""Patterns of what takes the screen away from where firmware left it.
+
+Firmware's screen is drawn on as it is, and so the next kernel can go on with it.
+"""
+
 INDEX = (
     "modules.alias.bin",
     "modules.builtin.alias.bin",
@@ -178,13 +185,17 @@ def module_tree(folder: Path) -> Tree:
     return Tree({f"usr/lib/modules/{release}/{path}": node for path, node in wanted.items()})
 
 
+def _matches(module: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(module, pattern) for pattern in patterns)
+
+
 def _closure(root: Path, release: str) -> list[Path]:
-    """The files that modprobe would load for MODULES, below *root*/lib/modules."""
+    """The files that modprobe would load for MODULES but UNWANTED, below *root*/lib/modules."""
     folder = root / "lib" / "modules" / release / "kernel"
     names = []
     for path in folder.rglob("*.ko*"):
         module = path.relative_to(folder).as_posix().partition(".ko")[0]
-        if any(fnmatch.fnmatchcase(module, pattern) for pattern in MODULES):
+        if _matches(module, MODULES) and not _matches(module, UNWANTED):
             names.append(posixpath.basename(module))
     if not names:
         raise BuildError(f"no kernel modules for boot machines in {folder.parent}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from vm_machine import StartVm
+from vm_picture import Picture
 from vm_steps import HELD, await_menu, booted, choose, open_shell, run
 
 from bootmenu.appliance.disk import Disk, Filesystem, write_disk
@@ -29,11 +30,13 @@ title Two initrds
 linux /vmlinuz
 initrd /initrd.img
 initrd /second.img
-options console=ttyS0 probe="two  words" quiet
+options console=tty0 console=ttyS0 probe="two  words" quiet
 """
 MEMORY = "cd /sys/firmware/memmap; grep -h . */start */end */type | tr '\\n' ' '"
 TABLES = "ls /sys/firmware/acpi/tables | tr '\\n' ' '"
 EFI = "cd /sys/firmware/efi; grep -h . fw_vendor config_table runtime-map/*/* | tr '\\n' ' '"
+FILL = "printf '\\033c\\033[47m\\033[2J' >/dev/tty0; sleep 1"
+GREY = (170, 170, 170)
 VARIABLES = "insmod /efivarfs.ko; mount -t efivarfs none /mnt; ls /mnt | grep -c BootOrder"
 
 
@@ -67,9 +70,10 @@ def pair(pc_disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.mark.parametrize("uefi", [False, True], ids=["BIOS", "UEFI"])
 def test_next_kernel_has_both_initrds_and_all_that_the_firmware_said(
-    uefi: bool, start_vm: StartVm, pair: Path, pc_disks: SampleDisks
+    uefi: bool, start_vm: StartVm, pair: Path, pc_disks: SampleDisks, tmp_path: Path
 ) -> None:
-    vm = start_vm(pc_disks.debian, pair, arch=Arch.X86_64, uefi=uefi, append=HELD)
+    machine = {"arch": Arch.X86_64, "uefi": uefi, "options": ("-vga", "std")}
+    vm = start_vm(pc_disks.debian, pair, append=f"console=tty0 {HELD}", **machine)
     await_menu(vm, "Debian GNU/Linux", "Two initrds")
     open_shell(vm)
     facts = (MEMORY, TABLES, EFI) if uefi else (MEMORY, TABLES)
@@ -81,9 +85,13 @@ def test_next_kernel_has_both_initrds_and_all_that_the_firmware_said(
 
     release, cmdline = booted(vm)
     assert release == pc_disks.release
-    assert cmdline == 'console=ttyS0 probe="two  words" quiet'
+    assert cmdline == 'console=tty0 console=ttyS0 probe="two  words" quiet'
     assert run(vm, "cat /etc/marker /etc/second") == "marker: pair\nfrom the second"
     assert [run(vm, fact) for fact in facts] == before
     assert run(vm, "nproc") == "2"
     if uefi:
         assert run(vm, VARIABLES) == "1"
+    # Nothing but the zero page tells this kernel of the screen, for which it has no driver.
+    run(vm, FILL)
+    vm.qmp.execute("screendump", filename=str(tmp_path / "screen.ppm"))
+    assert Picture.read(tmp_path / "screen.ppm").share(GREY) > 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,3 +54,13 @@ class Picture:
         """The colour of the cell's upper left pixel, which no letter reaches."""
         start = (row * HEIGHT * self.width + column * WIDTH) * 3
         return self.pixels[start], self.pixels[start + 1], self.pixels[start + 2]
+
+    def share(self, colour: Colour) -> float:
+        """How much of the picture has this *colour*, from 0 to 1; a VGA has but 64 shades."""
+        points = Counter(self.pixels[at : at + 3] for at in range(0, len(self.pixels), 3))
+        near = (
+            count
+            for point, count in points.items()
+            if all(abs(a - b) < 4 for a, b in zip(point, colour, strict=True))
+        )
+        return sum(near) / (self.width * self.height)
