@@ -154,7 +154,7 @@ def _add_building(command: Command) -> None:
     built.add_argument("--kernel", metavar="FILE", help="a board's own kernel")
     built.add_argument("--modules", metavar="DIR", help="that kernel's modules")
     shown = command(
-        "demo", "start the menu and sample disks in a virtual machine here", "--arch arm64"
+        "demo", "start the menu and sample disks in a virtual machine here", "--arch x86_64"
     )
     _arch(shown, default=Arch.ARM64)
 

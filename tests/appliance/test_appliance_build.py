@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootmenu.appliance import build, python, root, tools
+from bootmenu.appliance import build, debian, python, root, tools
 from bootmenu.appliance.modules import release_folder
 from bootmenu.appliance.tree import Node, Tree
 from bootmenu.errors import BuildError
@@ -29,6 +29,23 @@ def test_missing_tools_are_named_with_the_command_that_brings_them(
 def test_failed_command_is_reported_with_its_own_words() -> None:
     with pytest.raises(BuildError, match=r"mke2fs failed: .*does not exist"):
         tools.run(["mke2fs", "-n", "/nonexistent/image"])
+
+
+def test_updates_that_the_mirror_cannot_give_are_left_out_and_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mmdebstrap(command: list[str], hint: str = "") -> subprocess.CompletedProcess[bytes]:
+        if command[-1] != debian.RELEASE:
+            raise BuildError("File has unexpected size. Mirror sync in progress?")
+        Path(command[-2]).write_bytes(b"the archive")
+        return subprocess.CompletedProcess(command, 0, b"", b"udev_257_riscv64.deb partial")
+
+    monkeypatch.setattr(debian, "run", mmdebstrap)
+    said: list[str] = []
+    packages = debian.fetch("riscv64", ["udev"], tmp_path, said.append)
+    assert packages.versions == ("udev_257_riscv64.deb",)
+    assert packages.archive.read_bytes() == b"the archive"
+    assert said[1:] == ["its updates cannot be read: trying trixie without them"]
 
 
 def test_own_kernel_without_its_modules_is_refused(tmp_path: Path) -> None:

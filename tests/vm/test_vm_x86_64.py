@@ -37,6 +37,7 @@ TABLES = "ls /sys/firmware/acpi/tables | tr '\\n' ' '"
 EFI = "cd /sys/firmware/efi; grep -h . fw_vendor config_table runtime-map/*/* | tr '\\n' ' '"
 FILL = "printf '\\033c\\033[47m\\033[2J' >/dev/tty0; sleep 1"
 GREY = (170, 170, 170)
+LEVELS = "grep -cw la57 /proc/cpuinfo"
 VARIABLES = "insmod /efivarfs.ko; mount -t efivarfs none /mnt; ls /mnt | grep -c BootOrder"
 
 
@@ -68,16 +69,18 @@ def pair(pc_disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return image
 
 
-@pytest.mark.parametrize("uefi", [False, True], ids=["BIOS", "UEFI"])
+@pytest.mark.parametrize("uefi", [False, True], ids=["BIOS", "UEFI and five levels"])
 def test_next_kernel_has_both_initrds_and_all_that_the_firmware_said(
     uefi: bool, start_vm: StartVm, pair: Path, pc_disks: SampleDisks, tmp_path: Path
 ) -> None:
-    machine = {"arch": Arch.X86_64, "uefi": uefi, "options": ("-vga", "std")}
-    vm = start_vm(pc_disks.debian, pair, append=f"console=tty0 {HELD}", **machine)
+    machine = {"arch": Arch.X86_64, "uefi": uefi, "cpu": "max" if uefi else ""}
+    options = ("-vga", "std")
+    vm = start_vm(pc_disks.debian, pair, append=f"console=tty0 {HELD}", options=options, **machine)
     await_menu(vm, "Debian GNU/Linux", "Two initrds")
     open_shell(vm)
-    facts = (MEMORY, TABLES, EFI) if uefi else (MEMORY, TABLES)
+    facts = (MEMORY, TABLES, EFI, LEVELS) if uefi else (MEMORY, TABLES)
     before = [run(vm, fact) for fact in facts]
+    assert not uefi or before[-1] == "2"
     vm.screen.type("exit\n")
     await_menu(vm, "Two initrds")
     choose(vm, "Two initrds")
