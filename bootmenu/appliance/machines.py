@@ -1,4 +1,4 @@
-"""The virtual machine of each architecture, in QEMU's words, and what it calls its own parts."""
+"""The virtual machine of each architecture, in QEMU's words, and its serial line in Linux's."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from vm_steps import (
 from bootmenu.appliance.image import default_cache
 from bootmenu.appliance.samples import SampleDisks
 from bootmenu.discover.machine import parse_iomem
-from bootmenu.loader.memory import Range
-from bootmenu.model import Arch
+from bootmenu.loader.memory import Range, usable
+from bootmenu.model import Arch, Machine
 
 pytestmark = pytest.mark.vm
 
@@ -48,7 +48,7 @@ def test_edited_cmdline_and_tree_reach_the_next_kernel_and_nothing_reserved_is_o
     loaded = json.loads(run(vm, LOAD.format(disks.release)))
     segments = [Range(s["mem"], s["mem"] + s["memsz"]) for s in loaded["segments"]]
     assert len(segments) == 3  # tree, kernel and initrd
-    assert not [(s, r) for s in segments for r in inside if s.start < r.end and r.start < s.end]
+    assert not [(s, r) for s in segments for r in inside if overlap(s, r)]
     screen.type("exit\n")
 
     await_menu(vm, "Debian from the ESP, verbose")
@@ -76,6 +76,12 @@ def test_edited_cmdline_and_tree_reach_the_next_kernel_and_nothing_reserved_is_o
     inside, beside = reserved(text)
     assert inside
     assert [part.start for part in beside] == [0x80000000]
+    free = usable(Machine(Arch.RISCV64, 4096, iomem=parse_iomem(text)))
+    assert not [(f, r) for f in free for r in inside + beside if overlap(f, r)]
+
+
+def overlap(one: Range, other: Range) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def reserved(iomem: str) -> tuple[list[Range], list[Range]]:

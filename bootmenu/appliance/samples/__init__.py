@@ -1,9 +1,9 @@
 """Sample disks, for the demo and for tests: real kernels that say what started them.
 
     debian   ext4, label "debian": Debian's kernel and a grub.cfg as grub-mkconfig writes it
-    esp      vfat, label "ESP": Boot Loader Specification entries and a gzip'd kernel
+    esp      vfat, label "ESP": Boot Loader Specification entries and a compressed kernel
     stick    ext4, label "stick": a disk to plug in, which an entry of "debian" waits for
-    broken   ext4, label "broken": kernels that must not be started (for tests)
+    broken   ext4, label "broken": kernels that arm64 must not start (for tests)
 
 The initrd holds busybox and /etc/marker, whose text names the disk that it came from.
 """
@@ -99,9 +99,12 @@ class SampleDisks:
         """The disk with Boot Loader Specification entries."""
 
         def files() -> Tree:
+            kernel, data = "Image.gz", gzip.compress(self.kernel, 6, mtime=0)
+            if self.arch is Arch.X86_64:  # whose kernel is compressed in itself
+                kernel, data = "vmlinuz", self.kernel
             tree = Tree(
                 {
-                    "Image.gz": Node.file(gzip.compress(self.kernel, 6, mtime=0)),
+                    kernel: Node.file(data),
                     "initrd.img": Node.file(self.initrd("esp")),
                     "loader/loader.conf": _text("timeout 10\ndefault debian-*\n"),
                 }
@@ -112,7 +115,7 @@ class SampleDisks:
                 ("debian-1-one-cpu", "Debian from the ESP, one CPU", " nr_cpus=1"),
             ):
                 cmdline = f"console={self.console}{options}"
-                entry = bls_entry(title, "/Image.gz", "/initrd.img", cmdline, self.release)
+                entry = bls_entry(title, f"/{kernel}", "/initrd.img", cmdline, self.release)
                 tree[f"loader/entries/{name}.conf"] = _text(entry)
             return tree
 
