@@ -80,3 +80,12 @@ def _loaded(plan: LoadPlan) -> Iterator[str]:
         yield f"loaded {segment.name}: {where}, SHA-256 {segment.digest}"
     for file in plan.files:
         yield f"loaded {file.name}: {file.size:,} bytes by kexec_file_load, SHA-256 {file.digest}"
+
+
+def warnings(made: LoadPlan) -> list[str]:
+    """What a person should know of a load that was made."""
+    return [
+        f"{finding.message}: {finding.cause}" if finding.cause else finding.message
+        for finding in made.findings
+        if finding.severity is Severity.WARNING
+    ]

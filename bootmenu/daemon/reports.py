@@ -16,7 +16,7 @@ from bootmenu.daemon.selection import find
 from bootmenu.daemon.service import BootDaemon, render
 from bootmenu.daemon.threads import in_thread
 from bootmenu.errors import DaemonError, UsageError
-from bootmenu.model import BootRequest, LoadPlan, Machine, Method, Severity, Volume
+from bootmenu.model import BootRequest, LoadPlan, Machine, Method, Volume
 
 WIDTH = 80
 """Columns of a plan in the menu, which scrolls it where it has fewer."""
@@ -143,15 +143,6 @@ def loaded(daemon: BootDaemon, *, panic: bool = False) -> str:
     if not said:
         raise UsageError("nothing was loaded by this bootmenud", hint="load an entry first")
     return said
-
-
-def warnings(made: LoadPlan) -> list[str]:
-    """What a person should know of a load that was made."""
-    return [
-        f"{finding.message}: {finding.cause}" if finding.cause else finding.message
-        for finding in made.findings
-        if finding.severity is Severity.WARNING
-    ]
 
 
 async def tree(daemon: BootDaemon, request: wire.Request, *, local: bool) -> list[wire.Node]:

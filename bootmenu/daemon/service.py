@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from bootmenu.daemon import boot, facts, loading, saving
@@ -367,8 +367,8 @@ class BootDaemon:
             title = asked.title
             activity = self._begin(title)
             try:
-                await self._load(asked, activity, leaving=True, method=method)
-                await self._jump(activity)
+                plan = await self._load(asked, activity, leaving=True, method=method)
+                await self._jump(activity, loading.warnings(plan))
             finally:
                 self._end()
         except CancelledError:
@@ -501,11 +501,13 @@ class BootDaemon:
         self._errors = [*self._errors, *failures][-ERRORS:]
         return failures
 
-    async def _jump(self, activity: Activity) -> None:
+    async def _jump(self, activity: Activity, warnings: Sequence[str] = ()) -> None:
+        """Leave for what is loaded; *warnings* of it are the last that the consoles show."""
         activity.phase, activity.progress = wire.Phase.starting, None
         self.publisher.touch()
         try:
-            lines = [f"Starting {activity.title}...", *await self._write()]
+            told = [f"warning: {warning}" for warning in warnings]
+            lines = [f"Starting {activity.title}...", *told, *await self._write()]
             if self._owner:
                 await boot.jump(lines, self.inventory.close_volumes)
             else:

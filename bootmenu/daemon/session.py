@@ -20,7 +20,7 @@ from asyncvarlink.types import JSONObject
 
 from bootmenu import __version__
 from bootmenu.daemon import interface as wire
-from bootmenu.daemon import reports
+from bootmenu.daemon import loading, reports
 from bootmenu.daemon.publish import Watch
 from bootmenu.daemon.service import BootDaemon
 from bootmenu.model import Method
@@ -120,7 +120,7 @@ class Peer:
             panic=panic,
             method=Method(method.value),
         )
-        return reports.warnings(plan)
+        return loading.warnings(plan)
 
     async def loaded(self, *, panic: bool = False) -> str:
         """The plan of what was loaded, as JSON; with *panic* that of the crash kernel."""

@@ -254,6 +254,18 @@ async def test_a_root_on_no_disk_is_told_where_all_disks_are_known(
     assert await menu.call("Load", request=there) == []
 
 
+async def test_a_warning_is_the_last_that_the_consoles_show(
+    served: Served, fdt: bytes, debian: Path, kernel: Kernel
+) -> None:
+    """Where the next kernel is silent, this tells why."""
+    served.start(fdt)
+    menu = await served.menu()
+    await menu.until(lambda state: state.entries)
+    await menu.call("Boot", request=menu.request("Debian", cmdline="console=ttyS7"))
+    _, said, _ = kernel.calls
+    assert said.startswith("Starting Debian...\r\nwarning: the next kernel may be silent here")
+
+
 async def test_while_one_system_starts_no_other_can(
     served: Served, fdt: bytes, debian: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
