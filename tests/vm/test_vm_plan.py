@@ -35,6 +35,9 @@ def test_plan_from_a_capture_has_the_segments_that_the_machine_loaded(
     release = disks.release
     kernel, initrd = f"boot/vmlinuz-{release}", f"boot/initrd.img-{release}"
     load = f"--kernel /mnt/{kernel} --initrd /mnt/{initrd} --append '{CMDLINE}'"
+    said = run(vm, f"bootmenu load --method file {load} 2>&1")
+    assert "the running kernel has no kexec_file_load" in said
+    assert "hint: use --method classic" in said
     loaded = json.loads(run(vm, f"bootmenu load --json {load}"))
     assert run(vm, "cat /sys/kernel/kexec_loaded") == "1"
     assert run(vm, "bootmenu unload && cat /sys/kernel/kexec_loaded") == "0"
