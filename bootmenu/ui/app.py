@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from bootmenu.daemon.interface import Entry, Request, State
     from bootmenu.ui.terminal.console import Console
 
+_MOMENT = 0.2
+"""Seconds after which a load that had not begun is cancelled again."""
 _BUSY = frozenset({"loading", "starting"})
 
 
@@ -279,8 +282,13 @@ class MenuApp(App[int], inherit_css=False, inherit_bindings=False):
         """Give up the load that is under way, on whichever console it was asked for."""
         if not self._starting and not self.cancelling:
             self.cancelling = True
-            self._run(self.client.cancel())
+            self._run(self._cancel())
             self._update()
+
+    async def _cancel(self) -> None:
+        """Cancel what was asked for, even where that has not reached the daemon yet."""
+        while self._loading and not self._starting and not await self.client.cancel():  # noqa: ASYNC110
+            await asyncio.sleep(_MOMENT)
 
     def _show_loading(self) -> None:
         from bootmenu.ui.screens.load import LoadScreen

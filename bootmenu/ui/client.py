@@ -109,10 +109,13 @@ class Client:
         with suppress(CallError):
             await self.call(method)
 
-    async def cancel(self) -> None:
-        """Give up the load that is under way, if there still is one."""
-        with suppress(CallError):
+    async def cancel(self) -> bool:
+        """Give up the load that is under way; whether there was one (already, or still)."""
+        try:
             await self._call(self._cancels, "Cancel", {})
+        except CallError:
+            return False
+        return True
 
     async def _call(
         self, proxy: VarlinkInterfaceProxy | None, method: str, parameters: dict[str, Any]

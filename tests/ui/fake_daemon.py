@@ -32,7 +32,7 @@ from bootmenu.daemon.interface import (
     Request,
     State,
 )
-from bootmenu.errors import BootmenuError, CancelledError, KexecError, TreeError
+from bootmenu.errors import BootmenuError, CancelledError, KexecError, TreeError, UsageError
 
 ROOT = "root=UUID=6f1d3c1e-95ab-4c61-a3a1-1d2f8a3c9b77 ro quiet"
 
@@ -163,6 +163,7 @@ class FakeService:
         self.starts = starts
         self.jump_fails = False
         self.step_time = 0.01  # seconds a step of a load takes
+        self.reach_time = 0.0  # seconds until a load begins
         self.failure: BootmenuError | None = None
         self.booted: list[Request] = []
         self.cancelled = False
@@ -221,6 +222,7 @@ class FakeService:
     async def load(
         self, request: Request, *, panic: bool = False, method: Method = Method.auto
     ) -> list[str]:
+        await asyncio.sleep(self.reach_time)
         self.cancelled = False
         self.booted.append(request)
         title = next(one.title for one in self.state.entries if one.id == request.entry)
@@ -235,6 +237,8 @@ class FakeService:
         return []
 
     def cancel(self) -> None:
+        if self.state.phase is not Phase.loading:
+            raise UsageError("nothing is being loaded")
         self.cancelled = True
         self.change(status=f"Cancelling {self.state.title}")
 

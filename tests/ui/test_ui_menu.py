@@ -245,6 +245,17 @@ async def test_esc_cancels_a_load_and_the_menu_goes_on(open_menu: OpenMenu) -> N
         assert "Starting Debian GNU/Linux..." in menu.text, "it is too late"
 
 
+async def test_esc_pressed_before_the_load_began_cancels_it_all_the_same(
+    open_menu: OpenMenu,
+) -> None:
+    service = FakeService(starts=True)
+    service.reach_time = service.step_time = 0.3
+    async with open_menu(service) as menu:
+        await menu.press("enter", "escape")
+        await menu.sees("Cancelling Debian GNU/Linux")
+        await menu.sees("=> * Debian GNU/Linux", "was not started, nothing was loaded")
+
+
 async def test_esc_cancels_a_load_of_another_console(open_menu: OpenMenu) -> None:
     service = FakeService()
     async with open_menu(service) as menu:

@@ -243,14 +243,16 @@ def test_last_line_says_what_is_started_and_stays(tmp_path: Path) -> None:
 def test_a_load_is_cancelled_with_esc_which_the_last_line_names(tmp_path: Path) -> None:
     path = tmp_path / "slow.sock"
     daemon = start_daemon(path, "--starts", "--slow")
-    with Terminal(str(path)) as terminal:
-        terminal.sees("=> * Debian GNU/Linux")
-        terminal.press("enter")
-        terminal.sees("Loading Debian GNU/Linux", "Esc cancel")
-        terminal.press("escape")
-        terminal.sees("=> * Debian GNU/Linux", "nothing was loaded")
-    daemon.kill()
-    daemon.wait()
+    try:
+        with Terminal(str(path)) as terminal:
+            terminal.sees("=> * Debian GNU/Linux")
+            terminal.press("enter")
+            terminal.sees("Loading Debian GNU/Linux", "Esc cancel")
+            terminal.press("escape")
+            terminal.sees("=> * Debian GNU/Linux", "nothing was loaded")
+    finally:
+        daemon.kill()
+        daemon.wait()
 
 
 def test_an_entry_that_cannot_start_says_why_in_few_bytes(socket: str) -> None:
