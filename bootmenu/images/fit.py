@@ -90,6 +90,11 @@ class Fit:
         return [self.image(name) for name in self._children(_IMAGES)]
 
     @property
+    def compatible(self) -> tuple[str, ...]:
+        """The board that a plain device tree describes."""
+        return self._texts("/", "compatible")
+
+    @property
     def default(self) -> str:
         """The name of the default configuration, "" where there is none."""
         return self._text(_CONFIGURATIONS, "default")

@@ -46,6 +46,8 @@ def contents_of(file: FileSlice, kind: Kind) -> list[Inside]:
 
 def _of_fit(file: FileSlice) -> Iterator[Inside]:
     image = fit.Fit(file)
+    if image.compatible:
+        yield Inside("device tree", f"for {', '.join(image.compatible)}")
     for one in image.images:
         words = [one.type or "of no type", one.arch]
         words.append("" if one.compression == "none" else f"{one.compression}-compressed")

@@ -211,6 +211,13 @@ def test_formats_are_those_that_file_sees(command: str, said: str, folder: Path)
         assert found.compression == re.sub("'d|-compressed", "", packed[0] if packed[1] else "")
 
 
+def test_device_tree_is_for_the_board_that_fdtget_reads(folder: Path) -> None:
+    said = run("fdtget -t s board.dtb / compatible", folder).strip()
+    found = described(folder / "board.dtb")
+    assert [part.what for part in found.parts] == [f"for {said}"]
+    assert "belongs in the DTB field" in found.hint
+
+
 def test_names_in_a_container_cannot_steer_a_terminal(folder: Path) -> None:
     run("mkimage -A arm64 -T kernel -C none -n \"$(printf 'a\\033[2Jb')\" -d Image out", folder)
     text = "\n".join(described(folder / "out").lines())
