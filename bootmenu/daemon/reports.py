@@ -80,32 +80,29 @@ async def verified(
     panic: bool,
     width: int,
     method: Method = Method.AUTO,
+    gone: threading.Event,
 ) -> AsyncIterator[wire.Reading]:
     """How far the files of *request* were read, and at last its plan with their digests.
 
-    Raises BootmenuError.
+    Nothing is read any more once the caller has *gone*. Raises BootmenuError.
     """
     made = await daemon.plan(request, local=local, panic=panic, method=method)
     told: list[tuple[int, int]] = [(0, 0)]
-    ended = threading.Event()
 
     def read() -> LoadPlan:
         from bootmenu import loader
 
         def tell(done: int, total: int) -> None:
             told[0] = done, total
-            if ended.is_set():
+            if gone.is_set():
                 raise DaemonError("nobody waits for the plan any more")
 
         return loader.digested(made, tell)
 
     reading = asyncio.ensure_future(in_thread(read))
-    try:
-        while not (await asyncio.wait([reading], timeout=TELL))[0]:
-            yield wire.Reading(*told[0], "")
-        made = await reading
-    finally:
-        ended.set()
+    while not (await asyncio.wait([reading], timeout=TELL))[0]:
+        yield wire.Reading(*told[0], "")
+    made = await reading
     text = await _explained(daemon, request, made, local=local, json=json, width=width)
     yield wire.Reading(*told[0], text)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import struct
+import threading
 from collections.abc import AsyncIterator
 
 from asyncvarlink import (
@@ -39,9 +40,11 @@ class Peer:
         self._daemon = daemon
         self._local = local
         self._watches: list[Watch] = []
+        self._gone = threading.Event()
 
     def gone(self) -> None:
         """The connection has ended."""
+        self._gone.set()
         for watch in self._watches:
             watch.close()
 
@@ -104,6 +107,7 @@ class Peer:
             panic=panic,
             width=width,
             method=Method(method.value),
+            gone=self._gone,
         )
 
     async def load(

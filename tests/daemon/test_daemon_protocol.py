@@ -17,6 +17,7 @@ from daemon_served import Served
 from bootmenu.daemon import session
 from bootmenu.daemon.interface import DeviceState, Edit, EditKind, Failed, Phase, Request
 from bootmenu.daemon.publish import MOMENT
+from bootmenu.errors import DaemonError
 
 
 async def test_every_menu_sees_what_is_found(served: Served, fdt: bytes, tmp_path: Path) -> None:
@@ -229,6 +230,24 @@ async def test_a_plan_is_explained_and_nothing_is_loaded(
     assert plan["cmdline"] == "quiet"
     names = [segment["name"] for segment in plan["segments"]]
     assert sorted(names) == ["dtb", "kernel", "trampoline"]
+
+
+async def test_files_are_read_no_further_for_a_caller_that_has_gone(
+    served: Served, fdt: bytes, tmp_path: Path
+) -> None:
+    bls(tmp_path, "debian")
+    served.disks.plug(tmp_path, "vda1")
+    daemon = served.start(fdt)
+    menu = await served.menu()
+    await menu.until(lambda state: state.entries)
+    peer = session.Peer(daemon, local=True)
+    request = menu.request("debian")
+    readings = [one async for one in peer.verify(request, json=True, panic=False, width=80)]
+    assert all(segment["sha256"] for segment in json.loads(readings[-1].report)["segments"])
+    peer.gone()
+    with pytest.raises(DaemonError, match="nobody waits"):
+        async for _ in peer.verify(request, json=True, panic=False, width=80):
+            pass
 
 
 async def test_files_of_the_running_system_are_for_root(
