@@ -170,7 +170,7 @@ def _anyhow(free: Sequence[Range], needs: _Needs) -> _Found | None:
     """Whatever the rules allow, however slow it may be to load."""
     reach = needs.tree_reaches[-1]
     parts = {
-        "kernel": Part(needs.kernel, BASE, needs.offset),
+        "kernel": Part(needs.kernel, BASE, needs.offset, lowest=not needs.anywhere),
         "tree": Part(TREE_SIZE, BASE, low=BASE, hub="" if reach is None else "kernel"),
     }
     if needs.initrd:

@@ -162,8 +162,8 @@ def _where(placed: arm64.Placement, image: KernelImage, kept: Reserve | None) ->
     if placed.high:
         return "high: memory there is handed out last, which keeps the load fast"
     if image.anywhere:
-        return "lowest hole: nothing higher has room"
-    return "lowest hole: it must lie near the start of memory"
+        return "wherever there is room: no better place has any"
+    return "as low as there is room: it must lie near the start of memory"
 
 
 def _initrds(files: Sequence[FileSlice | Stream], base: DeviceTree) -> Initrds:

@@ -25,7 +25,8 @@ Allowed = Callable[[Places], bool]
 class Part(NamedTuple):
     """*size* bytes that lie *offset* behind a multiple of *align*, within *low*..*high*.
 
-    Where the part *hub* lies decides on its place, if it names one.
+    Where the part *hub* lies decides on its place, if it names one. The highest place is the
+    best, or the *lowest*.
     """
 
     size: int
@@ -34,6 +35,7 @@ class Part(NamedTuple):
     low: int = 0
     high: int | None = None
     hub: str = ""
+    lowest: bool = False
 
 
 def on_top(free: Sequence[Range], parts: Mapping[str, Part]) -> Places | None:
@@ -100,8 +102,9 @@ class _Search:
 
 
 def _ends(pieces: Sequence[Range], part: Part) -> Iterator[tuple[int, int]]:
-    """The highest and the lowest address of *part* in each of *pieces*, with the piece's number."""
-    for number in range(len(pieces) - 1, -1, -1):
+    """Both ends of each of *pieces* as addresses of *part*, with the piece's number; best first."""
+    numbers = range(len(pieces))
+    for number in numbers if part.lowest else reversed(numbers):
         start, end = pieces[number]
         if end - start < part.size:
             continue
@@ -110,9 +113,9 @@ def _ends(pieces: Sequence[Range], part: Part) -> Iterator[tuple[int, int]]:
         first = align_up(low - part.offset, part.align) + part.offset
         last = align_down(high - part.size - part.offset, part.align) + part.offset
         if first <= last:
-            yield number, last
+            yield number, first if part.lowest else last
         if first < last:
-            yield number, first
+            yield number, last if part.lowest else first
 
 
 def _without(pieces: list[Range], number: int, at: int, size: int) -> list[Range]:

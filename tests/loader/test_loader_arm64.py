@@ -136,6 +136,16 @@ def test_old_kernel_finds_its_tree_near_and_has_room_for_its_page_tables() -> No
     assert place(image, files, machine).kernel == 2 * GIB + 0x80000
 
 
+def test_old_kernel_lies_low_even_where_little_else_fits() -> None:
+    """The lowest hole has room for the kernel alone, and is out of the initrd's reach."""
+    machine = board((GIB, GIB + 4 * MIB), (100 * GIB, 100 * GIB + 60 * MIB), (120 * GIB, 121 * GIB))
+    image, files = kernel(4 * MIB, 0, LOW), initrds(40 * MIB)
+    placed = place(image, files, machine)
+    check(placed, image, files, machine)
+    assert placed.kernel == 100 * GIB
+    assert placed.initrds[0] > placed.kernel
+
+
 def test_memory_at_address_0_is_used_but_not_for_the_tree() -> None:
     machine, image = board((0, 4 * MIB)), kernel(MIB)
     placed = place(image, (), machine)
