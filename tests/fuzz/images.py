@@ -1,4 +1,4 @@
-"""Kernel images as they are fuzzed: opened for each architecture, and read to their end.
+"""Kernel images as they are fuzzed: opened for each architecture, read to their end, inspected.
 
 What must hold for any input: no exception but our own, with a message, and by the fuzzer's own
 limits bounded time and memory.
@@ -15,6 +15,7 @@ from pathlib import Path
 from bootmenu.errors import BootmenuError
 from bootmenu.files import whole
 from bootmenu.images import open_contents
+from bootmenu.images.inspect import inspect
 from bootmenu.model import Arch
 
 FIT = """/dts-v1/; / { description = "x"; #address-cells = <1>;
@@ -43,6 +44,7 @@ class ImageTarget:
                     found.kernel.verify()
                 except BootmenuError as error:
                     assert error.message
+            assert all(line.isprintable() for line in inspect(whole(str(path)), Arch.ARM64).lines())
 
         return examine
 
@@ -81,6 +83,7 @@ def bzimage() -> bytes:
     return bytes(data)
 
 
+_UKI = Path(__file__).parents[1] / "golden/uki-profiles/esp/EFI/Linux/particle_42.1.efi"
 _MKIMAGE = "mkimage -A arm64 -O linux -T {kind} -C {packing} -n x -d {files} out >&2 && cat out"
 
 IMAGE_TARGETS = {
@@ -97,6 +100,7 @@ IMAGE_TARGETS = {
     "image-uimage": ImageTarget(_MKIMAGE.format(kind="kernel", packing="none", files="Image")),
     "image-multi": ImageTarget(_MKIMAGE.format(kind="multi", packing="none", files="Image:riscv")),
     "image-fit": ImageTarget("mkimage -E -f fit.its out >&2 && cat out"),
+    "image-uki": ImageTarget(f"cat {_UKI}"),
     "image-vmlinux": ImageTarget(
         "aarch64-linux-gnu-ld -n -b binary Image -o out -e 0x80000000 "
         "--section-start=.data=0x80000000 && cat out"
