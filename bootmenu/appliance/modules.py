@@ -104,6 +104,9 @@ MODULES = (
     "crypto/crc32c_generic",
     "crypto/sha256_generic",
     "crypto/xxhash_generic",
+    # Digests of what is loaded, by the processor's own instructions where it has them.
+    "crypto/algif_hash",
+    "arch/*/crypto/sha2*",
     # What disks are put together from.
     "drivers/md/dm-crypt",
     "drivers/md/dm-mod",

@@ -6,7 +6,6 @@ Streams have to be held as a whole then.
 from __future__ import annotations
 
 import errno
-import hashlib
 import mmap
 import os
 import threading
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from bootmenu.errors import CancelledError
+from bootmenu.kexec.digests import sha256
 from bootmenu.kexec.sources import shorter, unreadable
 from bootmenu.kexec.streaming import Progress
 from bootmenu.model import FileSlice, Segment, Stream
@@ -55,7 +55,9 @@ class Mapped:
                     step = f"reading the {segment.name}"
                     self._read_ahead(step, segment.source, buffer.mapping, done)
                     mappings.append(buffer.mapping)
-                self.digests[number] = hashlib.sha256(buffer.view[: buffer.filled]).hexdigest()
+                total = sha256()
+                total.update(buffer.view[: buffer.filled])
+                self.digests[number] = total.hexdigest()
                 done += segment.bufsz
                 self.buffers[number] = opened.enter_context(self._ffi.from_buffer(buffer.view))
             if self._progress is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple, Protocol
 
 from bootmenu.errors import VolumeError
 from bootmenu.model import FileSlice, Stream
@@ -16,44 +16,43 @@ _KEPT = 64 << 20  # of a file this large, what was read is not worth its memory
 
 
 class Chunk(NamedTuple):
-    """Whole pages, of which *size* bytes are the source's; zeros follow."""
+    """The first *length* bytes of *buffer*, whole pages: *filled* of the source's, then zeros."""
 
-    data: bytes
-    size: int
+    buffer: memoryview
+    length: int
+    filled: int
 
 
-def chunks(source: FileSlice | Stream, page: int) -> Iterator[Chunk]:
-    """The bytes of *source* in pieces of :data:`CHUNK`, the last ones filled up with zeros.
+def chunks(
+    source: FileSlice | Stream, page: int, room: Callable[[], memoryview]
+) -> Generator[Chunk]:
+    """The bytes of *source* in pieces of :data:`CHUNK`, the last one filled up with zeros.
 
-    Exactly as many as the source's size takes, in whole pages of *page* bytes. Raises what the
-    source does: VolumeError or ImageError.
+    Exactly as many as the source's size takes, in whole pages of *page* bytes. Each one lies in
+    a buffer of :data:`CHUNK` bytes that *room* gives: memory that is used again costs no page
+    faults, which take longer than reading. Raises what the source does: VolumeError or
+    ImageError.
     """
-    total = -(-source.size // page) * page
-    pieces = _read(source) if isinstance(source, FileSlice) else source.pieces()
-    waiting = bytearray()
-    given = 0
-    for piece in pieces:
-        if not waiting and len(piece) == CHUNK <= total - given:
-            given += CHUNK
-            yield Chunk(bytes(piece), CHUNK)
-            continue
-        waiting += piece
-        while len(waiting) >= CHUNK and given + CHUNK <= total:
-            given += CHUNK
-            yield Chunk(bytes(memoryview(waiting)[:CHUNK]), CHUNK)
-            del waiting[:CHUNK]
-    while given < total:
-        size = min(CHUNK, total - given)
-        part = bytes(waiting[:size])
-        del waiting[:size]
-        given += size
-        yield Chunk(part.ljust(size, b"\0"), len(part))
+    left = -(-source.size // page) * page
+    with _reader(source) as reader:
+        while left:
+            buffer, length = room(), min(CHUNK, left)
+            left -= length
+            filled = reader.fill(buffer[:length])
+            buffer[filled:length] = bytes(length - filled)
+            if not left:
+                reader.finish()
+            yield Chunk(buffer, length, filled)
 
 
-def _read(source: FileSlice) -> Iterator[bytes]:
-    """The file read ahead of what is needed, and dropped behind."""
-    with opened(source) as descriptor:
-        yield from read(descriptor, source, keep=source.size <= _KEPT)
+def read(descriptor: int, source: FileSlice, *, keep: bool) -> Iterator[memoryview]:
+    """The bytes of *source* from its open file, read ahead; dropped behind unless *keep*.
+
+    Each piece is gone when the next one is asked for. Raises VolumeError.
+    """
+    file, buffer = _File(descriptor, source, keep=keep), memoryview(bytearray(CHUNK))
+    while filled := file.fill(buffer):
+        yield buffer[:filled]
 
 
 @contextmanager
@@ -69,27 +68,83 @@ def opened(source: FileSlice) -> Iterator[int]:
         os.close(descriptor)
 
 
-def read(descriptor: int, source: FileSlice, *, keep: bool) -> Iterator[bytes]:
-    """The bytes of *source* from its open file, read ahead; dropped behind unless *keep*.
+class _Reader(Protocol):
+    """A source that is read from front to back."""
 
-    Raises VolumeError.
-    """
-    at, end = source.offset, source.offset + source.size
+    def fill(self, buffer: memoryview) -> int:
+        """Put its next bytes into *buffer*; fewer than fit only at its end."""
+
+    def finish(self) -> None:
+        """Read what follows the last byte: it tells whether all was sound."""
+
+
+@contextmanager
+def _reader(source: FileSlice | Stream) -> Iterator[_Reader]:
+    if isinstance(source, FileSlice):
+        with opened(source) as descriptor:
+            yield _File(descriptor, source, keep=source.size <= _KEPT)
+        return
+    pieces = source.pieces()
     try:
-        if end > os.fstat(descriptor).st_size:
+        yield _Pieces(pieces)
+    finally:
+        with suppress(AttributeError):
+            pieces.close()  # type: ignore[attr-defined]
+
+
+class _File:
+    """An open file, read ahead of what is needed, and dropped behind unless *keep*."""
+
+    def __init__(self, descriptor: int, source: FileSlice, *, keep: bool) -> None:
+        self._descriptor, self._source, self._keep = descriptor, source, keep
+        self._at, self._end = source.offset, source.offset + source.size
+        if os.fstat(descriptor).st_size < self._end:
             raise shorter(source)
-        while at < end:
-            size = min(CHUNK, end - at)
-            os.posix_fadvise(descriptor, at + size, CHUNK, os.POSIX_FADV_WILLNEED)
-            data = os.pread(descriptor, size, at)
-            if not data:
-                raise shorter(source, at - source.offset)
-            if not keep:
-                os.posix_fadvise(descriptor, at, len(data), os.POSIX_FADV_DONTNEED)
-            at += len(data)
-            yield data
-    except OSError as error:
-        raise unreadable(source, error, at - source.offset) from error
+
+    def fill(self, buffer: memoryview) -> int:
+        start, wanted = self._at, min(len(buffer), self._end - self._at)
+        try:
+            os.posix_fadvise(self._descriptor, start + wanted, CHUNK, os.POSIX_FADV_WILLNEED)
+            while self._at < start + wanted:
+                rest = buffer[self._at - start : wanted]
+                size = os.preadv(self._descriptor, [rest], self._at)
+                if not size:
+                    raise shorter(self._source, self._at - self._source.offset)
+                self._at += size
+            if not self._keep:
+                os.posix_fadvise(self._descriptor, start, wanted, os.POSIX_FADV_DONTNEED)
+        except OSError as error:
+            raise unreadable(self._source, error, self._at - self._source.offset) from error
+        return wanted
+
+    def finish(self) -> None:
+        """What lies behind it in the file is not its own."""
+
+
+class _Pieces:
+    """A stream's pieces, which are of any size."""
+
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
+        self._pieces = pieces
+        self._piece = memoryview(b"")
+
+    def fill(self, buffer: memoryview) -> int:
+        filled = 0
+        while filled < len(buffer):
+            if not self._piece:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    break
+                self._piece = memoryview(piece)
+            part = self._piece[: len(buffer) - filled]
+            buffer[filled : filled + len(part)] = part
+            self._piece = self._piece[len(part) :]
+            filled += len(part)
+        return filled
+
+    def finish(self) -> None:
+        for _ in self._pieces:
+            pass
 
 
 def shorter(source: FileSlice, at: int | None = None) -> VolumeError:

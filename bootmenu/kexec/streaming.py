@@ -1,23 +1,27 @@
 """Segments that are read, or unpacked, at the moment at which the kernel takes them.
 
 The system call runs in the caller's thread and faults at each chunk of a buffer that it has not
-seen; a thread here answers with the next chunk and forgets the one before. So neither a file
-nor what a decompressor gives is ever held as a whole.
+seen; a thread here answers with the next chunk, forgets the one before, and makes the one after
+it ready while the kernel copies. So neither a file nor what a decompressor gives is ever held
+as a whole.
 """
 
 from __future__ import annotations
 
-import hashlib
+import mmap
 import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from bootmenu.errors import BootmenuError, CancelledError, KexecError
+from bootmenu.kexec.digests import Digests
 from bootmenu.kexec.sources import CHUNK, Chunk, chunks
 from bootmenu.kexec.userfault import Region, Userfault
 from bootmenu.model import FileSlice, Segment, Stream
@@ -25,16 +29,38 @@ from bootmenu.model import FileSlice, Segment, Stream
 Progress = Callable[[str, int, int], None]
 """Told of a step, the bytes handed over and the bytes in all."""
 
-_WAITING = 3  # chunks that may wait for their digest
+_BUFFERS = 5  # one that is filled, one that is handed over, and those that wait for their digest
 
 
-class _Served(NamedTuple):
+@dataclass(slots=True)
+class _Served:
     """A segment whose bytes are served."""
 
     number: int
     segment: Segment
     region: Region
-    chunks: Iterator[Chunk]
+    chunks: Generator[Chunk]
+    ready: Chunk | None = None  # the next one, if it was read already
+    given: int = 0  # bytes that the kernel has
+
+
+class _Buffers:
+    """A few buffers of one chunk each, used again and again."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _BUFFERS * CHUNK)
+        self._free: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+        whole = memoryview(self._memory)
+        for start in range(0, len(whole), CHUNK):
+            self._free.put(whole[start : start + CHUNK])
+
+    def take(self) -> memoryview:
+        """One that is free, once there is one."""
+        return self._free.get()
+
+    def give_back(self, buffer: memoryview) -> None:
+        """What began with *buffer* may be overwritten."""
+        self._free.put(buffer)
 
 
 class Streams:
@@ -58,8 +84,8 @@ class Streams:
         self._done = 0
         self._started = time.monotonic()
         self._served: list[_Served] = []
-        self._digests = _Digests()
-        self._next: dict[int, int] = {}  # by segment, the offset that comes next
+        self._chunks = _Buffers()
+        self._digests = Digests()
         self.error: BootmenuError | None = None
         self.buffers: dict[int, Any] = {}
         self._open = ExitStack()
@@ -69,7 +95,7 @@ class Streams:
             source = segment.source
             if isinstance(source, bytes | memoryview):
                 self._done += segment.bufsz
-                self._digests.whole(number, source)
+                self._digests.add(number, source)
             elif segment.bufsz:
                 self._add(number, segment, source)
 
@@ -77,7 +103,8 @@ class Streams:
         region = Region(segment.bufsz, self._ffi)
         self._open.callback(region.close, self._ffi)
         self._userfault.watch(region)
-        pieces = chunks(source, os.sysconf("SC_PAGE_SIZE"))
+        pieces = chunks(source, mmap.PAGESIZE, self._chunks.take)
+        self._open.callback(pieces.close)
         self._served.append(_Served(number, segment, region, pieces))
         self.buffers[number] = region.buffer
 
@@ -93,11 +120,8 @@ class Streams:
     ) -> None:
         os.eventfd_write(self._stop, 1)
         self._thread.join()
-        self._digests.end()
+        self._digests.results()
         os.close(self._stop)
-        for served in self._served:
-            with suppress(AttributeError):
-                served.chunks.close()  # type: ignore[attr-defined]
         self._open.close()
 
     def digests(self) -> dict[int, str]:
@@ -107,7 +131,9 @@ class Streams:
     def _serve(self) -> None:
         while (address := self._userfault.wait(self._stop)) is not None:
             try:
-                self._answer(*self._place(address))
+                served, offset = self._place(address)
+                self._answer(served, offset)
+                served.ready = next(served.chunks, None)
             except BootmenuError as error:
                 self._fail(error)
             except Exception as error:
@@ -122,29 +148,29 @@ class Streams:
         raise LookupError(f"a fault at {address:#x}, which is no segment's")
 
     def _answer(self, served: _Served, offset: int) -> None:
-        number, segment, region, pieces = served
-        expected = self._next.get(number, 0)
+        """Hand over the next chunk, which the kernel waits for, and let go of the one before."""
+        segment, region, start = served.segment, served.region, served.given
         if self.error is not None:
             raise self.error
         if self._cancel is not None and self._cancel.is_set():
             raise CancelledError
-        if not expected <= offset < expected + CHUNK:
+        if not start <= offset < start + CHUNK:
             raise KexecError(
                 f"{segment.name}: the kernel read it out of order, at byte {offset:,}",
                 errno=0,
                 hint="please report this, with the kernel's version",
             )
-        data, size = next(pieces)
-        if expected + len(data) >= region.size:
-            # What comes behind the last byte tells whether it was sound: checksums, lengths.
-            for _ in pieces:
-                pass
-        self._userfault.fill(region.address + expected, data)
-        if expected:
-            region.let_go(expected - CHUNK, CHUNK)
-        self._next[number] = expected + len(data)
-        self._digests.add(number, data, size)
-        self._done += min(len(data), segment.bufsz - expected)
+        chunk = served.ready or next(served.chunks)
+        self._userfault.fill(region.address + start, chunk.buffer[: chunk.length])
+        if start:
+            region.let_go(start - CHUNK, CHUNK)
+        served.given += chunk.length
+        self._digests.add(
+            served.number,
+            chunk.buffer[: chunk.filled],
+            seen=partial(self._chunks.give_back, chunk.buffer),
+        )
+        self._done += min(chunk.length, segment.bufsz - start)
         self._tell(segment.name)
 
     def _fail(self, error: BootmenuError) -> None:
@@ -162,36 +188,3 @@ class Streams:
         if seconds > 1:
             step += f", {rate / (1 << 20):.0f} MiB/s, {left:.0f} s left"
         self._progress(step, self._done, self._total)
-
-
-class _Digests:
-    """SHA-256 sums, taken in a thread of their own beside the load."""
-
-    def __init__(self) -> None:
-        self._sums: dict[int, Any] = {}
-        self._queue: queue.Queue[tuple[int, bytes | memoryview, int] | None] = queue.Queue(_WAITING)
-        self._thread = threading.Thread(target=self._work, name="kexec-digests", daemon=True)
-        self._thread.start()
-
-    def whole(self, number: int, data: bytes | memoryview) -> None:
-        self.add(number, data, len(data))
-
-    def add(self, number: int, data: bytes | memoryview, size: int) -> None:
-        """The next *size* bytes of the segment *number* are the first of *data*."""
-        self._queue.put((number, data, size))
-
-    def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
-            number, data, size = item
-            total = self._sums.setdefault(number, hashlib.sha256())
-            total.update(memoryview(data)[:size])
-
-    def end(self) -> None:
-        """Wait until all is summed up."""
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
-
-    def results(self) -> dict[int, str]:
-        self.end()
-        return {number: total.hexdigest() for number, total in self._sums.items()}

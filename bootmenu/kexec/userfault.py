@@ -96,7 +96,7 @@ class Userfault:
             elif stop in ready:
                 return None
 
-    def fill(self, address: int, data: bytes) -> None:
+    def fill(self, address: int, data: memoryview) -> None:
         """Put *data*, whole pages, at *address*, and let who waits for it go on."""
         with self._ffi.from_buffer(data) as source:
             at = int(self._ffi.cast("uintptr_t", source))

@@ -241,14 +241,14 @@ def test_bad_sector_is_named_by_its_file_and_offset(
     """A disk that reads up to the bad sector, and then fails."""
     path = tmp_path / "image"
     path.write_bytes(bytes(12 << 20))
-    real, bad = os.pread, 5_000_000
+    real, bad = os.preadv, 5_000_000
 
-    def pread(descriptor: int, size: int, at: int) -> bytes:
+    def preadv(descriptor: int, buffers: list[memoryview], at: int) -> int:
         if at == bad:
             raise OSError(errno.EIO, "")
-        return real(descriptor, min(size, bad - at) if at < bad else size, at)
+        return real(descriptor, [buffers[0][: bad - at]] if at < bad else buffers, at)
 
-    monkeypatch.setattr("bootmenu.kexec.sources.os.pread", pread)
+    monkeypatch.setattr("bootmenu.kexec.sources.os.preadv", preadv)
     said = "vda1:/image: cannot be read from byte 4,999,900 on: Input/output error"
     with pytest.raises(VolumeError, match=said) as caught:
         kexec.load(plan(FileSlice(str(path), 100, 11 << 20, name="vda1:/image")))
