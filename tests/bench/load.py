@@ -1,114 +1,158 @@
-"""Loading the sample disk's kernel and initrd, against Debian's ``kexec -l``, in one boot.
+"""Loading kernels and initrds, against Debian's ``kexec -l``, in one boot.
 
 The order alternates, the page cache is emptied before each load, and the median counts.
 What compares with the whole command of the peer is a request to the running daemon, until it
-has loaded: that is what happens when a person presses Enter.
+has loaded: that is what happens when a person presses Enter. The initrd of 1.1 GB is loaded
+once in each way, since the peer takes minutes.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bootmenu.appliance.debian import NAMES, TRIPLETS, fetch
-from bootmenu.appliance.disk import Disk, Filesystem, write_disk
-from bootmenu.appliance.image import default_cache
-from bootmenu.appliance.root import add_libraries
+from bootmenu.appliance.disk import write_disk
 from bootmenu.appliance.tree import Node, Tree
 from bootmenu.errors import BootmenuError
-from bootmenu.model import Arch
 from tests.bench.figure import Figure
 from tests.bench.machines import (
     HELD,
+    LARGE,
+    MEMORY,
+    SIZE,
     Machine,
     Vm,
     await_menu,
     disks,
     image,
+    kexec_tools,
+    large_initrd,
     open_shell,
     powered_on,
     run,
     say,
+    zboot,
 )
 
 ROUNDS = 3
+LIMIT = 400
+"""Seconds that one load may take: the peer is given up after 300."""
 MIB = 1 << 20
-TOOLS = Disk(
-    Filesystem.EXT4,
-    label="tools",
-    uuid="70015000-7a52-4d0e-9d6b-2f6f0d3c8a55",
-    partuuid="5d8e3e52-6f0b-4d7a-8a43-1c7be0a3c005",
-    size=32,
-)
-"""The disk that brings kexec-tools and what measures."""
 MEASURE = Path(__file__).with_name("load_measure.py")
-WAYS = ("request", "command", "kexec")
+PEER = "kexec -l"
+KERNELS = {"image": "Image", "gzip": "Image.gz", "zboot": "zboot.efi"}
+"""The kernels that are loaded with a small initrd, by the names of their figures."""
+WAYS = ("request", "kexec", "command")
+"""The last one is measured with the Image only: it costs what starting Python does."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one load took: seconds, and bytes; *error* is what a refusal said."""
+
+    seconds: float
+    peak: int
+    memory: int
+    loaded: bool
+    error: str
 
 
 def figures() -> Iterator[Figure]:
     """Time and peak memory of loading."""
     with TemporaryDirectory() as folder:
-        tools = Path(folder, "tools.img")
-        write_disk(TOOLS, _tools(), tools)
+        disk = Path(folder, "disk.img")
+        write_disk(LARGE, _files(), disk)
         machine = Machine(
             image().kernel,
             image().initramfs,
-            drives=(disks().debian, tools),
+            drives=(disk,),
             append=f"quiet {HELD}",
+            memory=MEMORY,
         )
         with powered_on(machine) as (vm, _):
-            runs = _measure(vm)
-    peer = "kexec -l"
-    seconds = {way: median(found["seconds"] for found in runs[way]) for way in WAYS}
-    peak = {way: median(found["peak"] for found in runs[way]) / MIB for way in WAYS}
-    yield Figure("load-request", seconds["request"], "s", peer, seconds["kexec"])
-    yield Figure("load-command", seconds["command"], "s", peer, seconds["kexec"])
-    yield Figure("load-peak", peak["request"], "MiB", peer, peak["kexec"])
+            _prepare(vm)
+            for name, kernel in KERNELS.items():
+                yield from _small(vm, name, kernel)
+            yield from _large(vm)
 
 
-def _measure(vm: Vm) -> dict[str, list[dict[str, float]]]:
-    """Load in each way, in an order that alternates."""
-    await_menu(vm, "Debian GNU/Linux")
+def _prepare(vm: Vm) -> None:
+    await_menu(vm, LARGE.label)
     vm.screen.wait_quiet(3)
     open_shell(vm)
     # On the machine's own root, like the programs of the image: no page cache to read them into.
-    run(vm, "mkdir /disk /mnt; mount -o ro,noload /dev/vda1 /disk; mount -o ro /dev/vdb1 /mnt")
-    run(vm, "cp -r /mnt/tools /; umount /mnt")
-    release = disks().release
-    files = f"/disk/boot/vmlinuz-{release} /disk/boot/initrd.img-{release}"
-    runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    run(vm, "mkdir /disk; mount -o ro,noload /dev/vda1 /disk; cp -r /disk/tools /")
+
+
+def _small(vm: Vm, name: str, kernel: str) -> Iterator[Figure]:
+    """The figures of *kernel* with the sample disk's initrd."""
+    ways = WAYS if name == "image" else WAYS[:2]
+    loads: dict[str, list[Load]] = {way: [] for way in ways}
     for number in range(ROUNDS):
-        for way in WAYS if number % 2 == 0 else reversed(WAYS):
-            said = run(vm, f"python3 /tools/measure.py {way} {files} console=ttyAMA0")
-            try:
-                found = json.loads(said.splitlines()[-1])
-            except (ValueError, IndexError):
-                raise BootmenuError(f"the load by {way} failed: {said}") from None
-            if not found["loaded"]:
-                raise BootmenuError(f"nothing is loaded after the load by {way}")
-            runs[way].append(found)
-            peak = found["peak"] / MIB
-            say(f"load {number + 1}, {way}: {found['seconds']:.2f} s, {peak:.1f} MiB")
-    return runs
-
-
-def _tools() -> Tree:
-    """kexec with its libraries, flat in one folder, and what measures."""
-    arch = Arch.ARM64
-    packages = fetch(NAMES[arch], ["kexec-tools"], default_cache(), say)
-    files = Tree.of_tar(packages.archive)
-    found = Tree({"kexec": files["usr/sbin/kexec"]})
-    add_libraries(found, files, triplet=TRIPLETS[arch])
-    tree = Tree(
-        {
-            "tools/kexec": found.pop("kexec"),
-            "tools/measure.py": Node.file(MEASURE.read_bytes()),
-        }
+        for way in ways if number % 2 == 0 else reversed(ways):
+            loads[way].append(_load(vm, way, kernel, "initrd.img"))
+    for way, prefix in (("request", f"load-{name}"), ("command", "load-command")):
+        if way in loads:
+            yield _figure(prefix, "s", loads[way], loads["kexec"], lambda load: load.seconds)
+    yield _figure(
+        f"load-{name}-peak", "MiB", loads["request"], loads["kexec"], lambda load: load.peak / MIB
     )
-    for path in found:
-        library = found[found.resolve(path)[-1]]
-        tree[f"tools/lib/{path.rpartition('/')[2]}"] = library
-    return tree
+
+
+def _large(vm: Vm) -> Iterator[Figure]:
+    """The figures of an initrd of 1.1 GB: of what the machine needs for a load, its own size."""
+    ours, peer = ([_load(vm, way, "Image", "big.img")] for way in ("request", "kexec"))
+    yield _figure("load-large", "s", ours, peer, lambda load: load.seconds)
+    yield _figure("load-large-peak", "MiB", ours, peer, lambda load: load.peak / MIB)
+    yield _figure("load-large-memory", "MiB", ours, peer, lambda load: (load.memory - SIZE) / MIB)
+
+
+def _figure(
+    name: str, unit: str, ours: list[Load], peer: list[Load], value: Callable[[Load], float]
+) -> Figure:
+    """The medians of both; a peer that loaded nothing has no value, and its reason beside it."""
+    refused = next((load.error for load in peer if not load.loaded), "")
+    if refused:
+        return Figure(name, median(map(value, ours)), unit, f"{PEER}: {refused}")
+    return Figure(name, median(map(value, ours)), unit, PEER, median(map(value, peer)))
+
+
+def _load(vm: Vm, way: str, kernel: str, initrd: str) -> Load:
+    said = run(
+        vm,
+        f"python3 /tools/measure.py {way} /disk/{kernel} /disk/{initrd} console=ttyAMA0",
+        timeout=LIMIT,
+    )
+    try:
+        load = Load(**json.loads(said.splitlines()[-1]))
+    except (ValueError, IndexError, TypeError):
+        raise BootmenuError(f"the load by {way} failed: {said}") from None
+    if not load.loaded and way != "kexec":
+        raise BootmenuError(f"nothing is loaded after the load by {way}: {load.error}")
+    busy = os.getloadavg()[0]
+    say(
+        f"{kernel} and {initrd} by {way}: {load.seconds:.2f} s, {load.peak / MIB:.1f} MiB, "
+        f"machine {load.memory / MIB:.0f} MiB (load of this host {busy:.1f}) {load.error}"
+    )
+    return load
+
+
+def _files() -> Tree:
+    """The kernels and initrds, the peer, and what measures."""
+    kernel = disks().kernel
+    packed = subprocess.run(["zstd", "-q", "-c"], input=kernel, check=True, capture_output=True)
+    files = kexec_tools()
+    files["tools/measure.py"] = Node.file(MEASURE.read_bytes())
+    files["Image"] = Node.file(kernel)
+    files["Image.gz"] = Node.file(gzip.compress(kernel, 6, mtime=0))
+    files["zboot.efi"] = Node.file(zboot("zstd", packed.stdout, len(kernel)))
+    files["initrd.img"] = Node.file(disks().initrd("load"))
+    files["big.img"] = Node.file(large_initrd(disks()))
+    return files

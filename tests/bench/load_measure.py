@@ -4,66 +4,109 @@
 
 ``request`` asks the running daemon, as the menu does when a person presses Enter; ``command``
 is ``bootmenu load`` as a whole; ``kexec`` is ``kexec -l``. Times are seconds, from a cold page
-cache on; peaks are the resident bytes of the process that loads.
+cache on; "peak" is the most memory of its own that the process that loads had, pages of files
+aside, and "memory" how much the machine's available memory fell at most. A ``kexec -l`` that
+has not ended after five minutes cannot be killed: it is the last thing to measure.
 """
 
 import json
 import os
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 KEXEC = "/tools/kexec"
 LIBRARIES = {"LD_LIBRARY_PATH": "/tools/lib"}
+LIMIT = 300  # seconds
+SAMPLE = 0.1  # seconds
 
 
 def main(how, kernel, initrd, cmdline):
-    files = ["--initrd", initrd, "--append", cmdline]
-    if how == "kexec":
-        seconds, peak = spent([KEXEC, "-l", kernel, *files])
-    else:
-        process = daemon()
-        if how == "command":
-            command = ["/usr/bin/bootmenu", "load", "--kernel", kernel, *files]
-            prepare(process)
-            seconds, _ = spent(command)
-        else:
-            seconds = asked(process, kernel, initrd, cmdline)
-        peak = resident(process)["VmHWM"]
-    loaded = Path("/sys/kernel/kexec_loaded").read_text().strip() == "1"
-    print(json.dumps({"seconds": seconds, "peak": peak, "loaded": loaded}))
-
-
-def prepare(process=None):
-    """Empty the page cache, and let the peak of *process* start anew."""
+    unload()
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3")
-    if process is not None:
-        Path(f"/proc/{process}/clear_refs").write_text("5")
+    files = ["--initrd", initrd, "--append", cmdline]
+    error = ""
+    if how == "request":
+        seconds, watch = asked(kernel, initrd, cmdline)
+    elif how == "command":
+        command = ["/usr/bin/bootmenu", "load", "--kernel", kernel, *files]
+        seconds, watch, error = spent(command, daemon())
+    else:
+        seconds, watch, error = spent([KEXEC, "-l", kernel, *files])
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "peak": watch.peak,
+                "memory": watch.memory,
+                "loaded": Path("/sys/kernel/kexec_loaded").read_text().strip() == "1",
+                "error": error,
+            }
+        )
+    )
 
 
-def spent(command):
-    """Seconds of *command*, and its peak in bytes."""
-    prepare()
+class Watch(threading.Thread):
+    """What memory *process* and the machine use, for a ``with`` statement."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        self.status = Path(f"/proc/{process}/status")
+        self.done = threading.Event()
+        self.peak = self.memory = 0
+        self.before = available()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.join()
+
+    def run(self):
+        while True:
+            self.peak = max(self.peak, kilobytes(self.status).get("RssAnon", 0) << 10)
+            self.memory = max(self.memory, self.before - available())
+            if self.done.wait(SAMPLE):
+                return
+
+
+def unload():
+    """Forget what is loaded, so that it does not count."""
+    from bootmenu import kexec
+
+    if kexec.loaded():
+        kexec.unload()
+
+
+def spent(command, loader=None):
+    """Seconds of *command*, what it and the process *loader* used, and how it failed."""
+    environment = LIBRARIES if command[0] == KEXEC else None
     started = time.monotonic()
-    process = os.posix_spawn(command[0], command, LIBRARIES if command[0] == KEXEC else os.environ)
-    _, status, usage = os.wait4(process, 0)
-    seconds = time.monotonic() - started
-    if status:
-        sys.exit(f"{command[0]} failed: {status}")
-    return seconds, usage.ru_maxrss << 10
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    with Watch(loader or process.pid) as watch:
+        try:
+            _, said = process.communicate(timeout=LIMIT)
+            error = " ".join(said.split()) if process.returncode else ""
+        except subprocess.TimeoutExpired:
+            error = f"not done after {LIMIT} s"
+    return time.monotonic() - started, watch, error
 
 
-def asked(process, kernel, initrd, cmdline):
-    """Seconds from the request until the daemon has loaded it."""
+def asked(kernel, initrd, cmdline):
+    """Seconds from the request until the daemon has loaded it, and what that used."""
     from bootmenu.daemon.client import open_daemon, request_for
 
     with open_daemon() as opened:
         request = request_for(opened, entry=None, kernel=kernel, initrds=[initrd], cmdline=cmdline)
-        prepare(process)
-        started = time.monotonic()
-        opened.call("Load", request=request)
-        return time.monotonic() - started
+        with Watch(daemon()) as watch:
+            started = time.monotonic()
+            opened.call("Load", request=request)
+            return time.monotonic() - started, watch
 
 
 def daemon():
@@ -74,11 +117,19 @@ def daemon():
     return sys.exit("bootmenud does not run")
 
 
-def resident(process):
-    """Its figures of /proc/PID/status that are in kB, as bytes."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+def available():
+    """Bytes of memory that are free, or only hold what can be read again."""
+    return kilobytes(Path("/proc/meminfo"))["MemAvailable"] << 10
+
+
+def kilobytes(path):
+    """The figures of *path* that are in kB, by their names; none once its process has ended."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
     pairs = (line.split(":") for line in lines if line.endswith("kB"))
-    return {name: int(value.split()[0]) << 10 for name, value in pairs}
+    return {name: int(value.split()[0]) for name, value in pairs}
 
 
 main(*sys.argv[1:])

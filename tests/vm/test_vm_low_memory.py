@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
+from vm_large import LARGE, MEMORY, MIB, SIZE, large_initrd
 from vm_machine import StartVm, Vm
 from vm_steps import HELD, await_menu, booted, open_shell, run
 
-from bootmenu.appliance.disk import Disk, Filesystem, write_disk
+from bootmenu.appliance.disk import write_disk
 from bootmenu.appliance.samples import SampleDisks
 from bootmenu.appliance.tree import Node, Tree
 
 pytestmark = pytest.mark.vm
 
-MIB = 1 << 20
-SIZE = 1100 * MIB
-MEMORY = 3072
-"""MiB of the machine: the second kernel holds the initrd and what it unpacks, 2.2 GB."""
-LARGE = Disk(
-    Filesystem.EXT4,
-    label="large",
-    uuid="1a46e000-7a52-4d0e-9d6b-2f6f0d3c8a66",
-    partuuid="5d8e3e52-6f0b-4d7a-8a43-1c7be0a3c066",
-    size=1280,
-)
 FIND = (
     "for D in /proc/[0-9]*; do "
     "tr '\\0' ' ' <$D/cmdline | grep -q 'bootmenu daemon' && P=$D; done 2>/dev/null"
@@ -41,12 +30,9 @@ LOWEST = "grep MemAvailable /tmp/watched | sort -k2 -n | head -n 1"
 @pytest.fixture(scope="module")
 def large(disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The disk with the kernel and its initrd."""
-    block = os.urandom(MIB)
-    big = Tree({"big": Node.file(block * (SIZE // MIB))})
-    small = disks.initrd("large")
-    initrd = small + bytes(-len(small) % 4) + big.cpio()
     image = tmp_path_factory.mktemp("large") / "large.img"
-    write_disk(LARGE, Tree({"Image": Node.file(disks.kernel), "big.img": Node.file(initrd)}), image)
+    files = Tree({"Image": Node.file(disks.kernel), "big.img": Node.file(large_initrd(disks))})
+    write_disk(LARGE, files, image)
     return image
 
 

@@ -78,9 +78,9 @@ def booted(vm: Vm) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def run(vm: Vm, command: str) -> str:
+def run(vm: Vm, command: str, *, timeout: float = 120) -> str:
     """The output of *command*, typed at the shell of the system that came up."""
     vm.screen.expect(PROMPT, 120)
     vm.screen.type(f"echo BEGIN; {command}; echo END\n")
-    output = vm.screen.expect(r"(?s)\nBEGIN\r*\n(.*?)END\r*\n", 120)[1]
+    output = vm.screen.expect(r"(?s)\nBEGIN\r*\n(.*?)END\r*\n", timeout)[1]
     return re.sub(r"\r", "", output).strip()
