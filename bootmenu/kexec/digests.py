@@ -11,6 +11,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 _SIZE = 32  # bytes of the sum
@@ -84,8 +85,11 @@ class Digests:
             except OSError:  # the kernel's sum ran out of memory: a load needs none of them
                 self._lost.add(part.number)
             part.seen()
-        results = {number: total.hexdigest() for number, total in self._sums.items()}
-        self._results = {n: digest for n, digest in results.items() if n not in self._lost}
+        for number, total in self._sums.items():
+            with suppress(OSError):
+                digest = total.hexdigest()
+                if number not in self._lost:
+                    self._results[number] = digest
 
     def results(self) -> dict[int, str]:
         """The SHA-256 of each segment's bytes, in hexadecimal, by its number; ends the thread.
