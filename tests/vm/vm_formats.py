@@ -43,8 +43,6 @@ COMMANDS = {
     "--section-start=.data=0xffff800080000000",
     "uImage": f"{UIMAGE} -T kernel -C none -d Image uImage",
     "uImage.gz": f"{UIMAGE} -T kernel -C gzip -d Image.gz uImage.gz",
-    "uImage.bz2": f"{UIMAGE} -T kernel -C bzip2 -d Image.bz2 uImage.bz2",
-    "uImage.lzma": f"{UIMAGE} -T kernel -C lzma -d Image.lzma uImage.lzma",
     "uImage.lz4": f"{UIMAGE} -T kernel -C lz4 -d Image-legacy.lz4 uImage.lz4",
     "uImage.zst": f"{UIMAGE} -T kernel -C zstd -d Image.zst uImage.zst",
     "uImage.multi": f"{UIMAGE} -T multi -C gzip -d Image.gz:ramdisk-multi uImage.multi",
@@ -61,12 +59,11 @@ COMMANDS = {
 ZBOOT = {
     "gzip": "Image.gz",
     "zstd": "piped.zst",
-    "zstd22": "piped.zst",
     "xzkern": "Image.xz",
     "lzma": "Image.lzma",
     "lz4": "Image-legacy.lz4",
 }
-"""The compressions that an EFI zboot image may name (lzo aside), and a file packed so."""
+"""The compressions that an EFI zboot image may have (lzo aside), and a file packed so."""
 RAMDISKS = {
     "uImage.multi": "multi",
     "image.itb": "board",
