@@ -2,7 +2,8 @@
 
 Each tests/golden/machines/NAME.json is a machine, as ``bootmenu machine capture`` wrote it, and
 NAME.plan the plan of a small kernel and two initrds on it, as ``bootmenu plan`` draws it and as
-its JSON says it. `make golden` writes the plans anew: read the difference before you commit it.
+its JSON says it; NAME.panic.plan that of the same as a crash kernel, where memory is set aside for
+one. `make golden` writes the plans anew: read the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from bootmenu.model import Arch, LoadPlan, Machine
 
 MACHINES = Path(__file__).parents[1] / "golden/machines"
 NAMES = sorted(path.stem for path in MACHINES.glob("*.json"))
+WAITING = sorted(p.stem for p in MACHINES.glob("*.json") if "Crash kernel" in p.read_text())
 CMDLINE = "root=/dev/vda2 ro quiet"
 MIB = 1 << 20
 INITRDS = (3 * MIB, 61_234_567)
 
 
-def _plan(machine: Machine, folder: Path) -> LoadPlan:
+def _plan(machine: Machine, folder: Path, *, panic: bool = False) -> LoadPlan:
     offset = 2 * MIB if machine.arch is Arch.RISCV64 else 0
     kernel = write_kernel(folder / "vmlinuz", machine.arch, text_offset=offset, image_size=34 * MIB)
     initrds = []
@@ -41,19 +43,25 @@ def _plan(machine: Machine, folder: Path) -> LoadPlan:
         cmdline=CMDLINE,
         machine=machine,
         entropy=bytes(136),
+        panic=panic,
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_machine_gives_its_plan(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("name", "panic"),
+    [*((name, False) for name in NAMES), *((name, True) for name in WAITING)],
+)
+def test_machine_gives_its_plan(
+    name: str, panic: bool, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     machine = restore((MACHINES / f"{name}.json").read_text())
-    plan = _plan(machine, tmp_path)
+    plan = _plan(machine, tmp_path, panic=panic)
     text = loader.render_text(plan, machine, 80)
     assert max(map(len, text.splitlines())) <= 80
     said = json.loads(loader.render_json(plan, machine))
     del said["memory"]  # the map says it, in fewer lines
     got = f"{text}\n\n{json.dumps(said, indent=1)}\n".replace(f"{tmp_path}/", "")
-    expected = MACHINES / f"{name}.plan"
+    expected = MACHINES / f"{name}{'.panic' if panic else ''}.plan"
     if request.config.getoption("--regenerate", default=False):
         expected.write_text(got)
     assert got == expected.read_text()
