@@ -206,8 +206,10 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _boot(options: argparse.Namespace) -> int:
+    from bootmenu.daemon.interface import Method
+
     with _requested(options) as (daemon, request):
-        daemon.call("Boot", request=request, method=_how(options)["method"])
+        daemon.call("Boot", request=request, method=Method(options.method))
     return 0
 
 

@@ -190,8 +190,9 @@ def test_a_plan_of_an_entry_uses_its_files_and_the_cmdline_given(disk: Path, boa
     assert "root=/dev/vda1" not in done.stdout
 
 
-def test_nothing_is_loaded_for_a_machine_that_is_not_this_one(disk: Path) -> None:
-    done = bootmenu("load", "The debian", "--root", disk, "--arch", "arm64")
+@pytest.mark.parametrize("command", ["load", "boot"])
+def test_nothing_is_loaded_for_a_machine_that_is_not_this_one(disk: Path, command: str) -> None:
+    done = bootmenu(command, "The debian", "--root", disk, "--arch", "arm64")
     assert done.returncode == 1
     assert "not this one" in done.stderr
 
