@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
-from asyncvarlink import VarlinkInterfaceRegistry, create_unix_server
+from asyncvarlink import VarlinkInterfaceRegistry, VarlinkUnixServer
 
 from bootmenu.daemon.interface import (
     BootInterface,
@@ -277,7 +279,12 @@ async def serving(path: str, service: FakeService) -> AsyncIterator[None]:
     """Serve *service* on the Unix socket *path*."""
     registry = VarlinkInterfaceRegistry()
     registry.register_interface(BootInterface(service))
-    server = await create_unix_server(registry.protocol_factory, path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    Path(path).unlink(missing_ok=True)
+    listener.bind(path)
+    server = VarlinkUnixServer(listener, registry.protocol_factory)
+    await server.start_serving()
+    listener.listen()  # a menu connects three times at once, and the server waits for one
     try:
         yield
     finally:
