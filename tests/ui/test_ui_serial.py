@@ -98,6 +98,14 @@ def test_new_size_of_the_window_is_followed(socket: str) -> None:
         terminal.sees("Debian GNU/Linux")
 
 
+def test_new_size_is_followed_that_came_while_the_menu_started(socket: str) -> None:
+    with Terminal(socket, term="xterm-256color") as terminal:
+        assert terminal.read(30)  # the frame that is there before the menu
+        terminal.resize(100, 30)
+        terminal.until(lambda: "Enter start" in terminal.screen.display[29])
+        terminal.sees("Debian GNU/Linux")
+
+
 def test_enter_may_be_a_line_feed_and_arrows_may_be_in_application_mode(socket: str) -> None:
     with Terminal(socket) as terminal:
         terminal.sees("=> * Debian GNU/Linux")

@@ -170,6 +170,7 @@ class ConsoleDriver(Driver):
         loop = asyncio.get_running_loop()
         loop.add_reader(self._console.input, self._readable)
         loop.add_signal_handler(signal.SIGWINCH, self._resized)
+        self._resized()  # what came before was not heard
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._app.exit, 1)
 
