@@ -153,21 +153,8 @@ def memory_map(whole: list[E820], kept: Reserve) -> list[E820]:
 
 def findings(plan: LoadPlan, kept: Reserve, machine: Machine) -> Iterator[Finding]:
     """What a person should know of *plan*, which loads a crash kernel into *kept*."""
-    facts = machine.crash
-    if not facts.cpus or facts.vmcoreinfo is None:
-        yield warning(
-            "a dump would lack what it takes to read it",
-            "the running kernel does not tell where its crash notes and vmcoreinfo lie",
-            "run this as root, on a kernel with CONFIG_CRASH_DUMP=y",
-        )
-    left = sum(part.size for part in kept.regions) - sum(part.memsz for part in plan.segments)
-    if left < ROOM:
-        yield warning(
-            f"the crash kernel has {left // MIB} MiB left to run in",
-            f"its images take the rest of what is set aside; below {ROOM // MIB} MiB it may not "
-            "come up",
-            "set more aside (crashkernel=), or use a smaller initrd",
-        )
+    if plan.segments:  # else the running kernel does it all itself, in kexec_file_load
+        yield from _own_work(plan, kept, machine.crash)
     words = plan.cmdline.split()
     if any(word.startswith("crashkernel=") for word in words):
         yield warning(
@@ -186,4 +173,21 @@ def findings(plan: LoadPlan, kept: Reserve, machine: Machine) -> Iterator[Findin
             "recommended for a crash kernel: one processor takes less memory, and devices are "
             "in the state that the crash left them in",
             f"add to the cmdline: {' '.join(missing)}",
+        )
+
+
+def _own_work(plan: LoadPlan, kept: Reserve, facts: CrashFacts) -> Iterator[Finding]:
+    if not facts.cpus or facts.vmcoreinfo is None:
+        yield warning(
+            "a dump would lack what it takes to read it",
+            "the running kernel does not tell where its crash notes and vmcoreinfo lie",
+            "run this as root, on a kernel with CONFIG_CRASH_DUMP=y",
+        )
+    left = sum(part.size for part in kept.regions) - sum(part.memsz for part in plan.segments)
+    if left < ROOM:
+        yield warning(
+            f"the crash kernel has {left // MIB} MiB left to run in",
+            f"its images take the rest of what is set aside; below {ROOM // MIB} MiB it may not "
+            "come up",
+            "set more aside (crashkernel=), or use a smaller initrd",
         )

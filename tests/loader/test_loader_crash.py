@@ -33,6 +33,7 @@ from bootmenu.model import (
     KexecLimits,
     LoadPlan,
     Machine,
+    Method,
     Severity,
 )
 
@@ -239,6 +240,14 @@ def test_facts_of_the_running_kernel_that_are_missing_are_a_warning(
 ) -> None:
     plan = planned(make_kernel(), replace(waiting, crash=CrashFacts()))
     assert ["CONFIG_CRASH_DUMP" in f.remedy for f in plan.findings] == [True]
+
+
+def test_kernel_that_loads_it_by_itself_needs_no_facts(
+    waiting: Machine, make_kernel: MakeKernel
+) -> None:
+    limits = KexecLimits(methods=(Method.FILE,))
+    plan = planned(make_kernel(), replace(waiting, crash=CrashFacts(), kexec=limits))
+    assert (plan.panic, plan.method, plan.segments, plan.findings) == (True, Method.FILE, (), ())
 
 
 def test_limits_of_ordinary_loads_are_not_those_of_crash_kernels(
