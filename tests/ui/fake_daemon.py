@@ -279,9 +279,7 @@ async def serving(path: str, service: FakeService) -> AsyncIterator[None]:
     """Serve *service* on the Unix socket *path*."""
     registry = VarlinkInterfaceRegistry()
     registry.register_interface(BootInterface(service))
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    Path(path).unlink(missing_ok=True)
-    listener.bind(path)
+    listener = _bound(path)
     server = VarlinkUnixServer(listener, registry.protocol_factory)
     await server.start_serving()
     listener.listen()  # a menu connects three times at once, and the server waits for one
@@ -321,3 +319,11 @@ async def _main() -> None:
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
         asyncio.run(_main())
+
+
+def _bound(path: str) -> socket.socket:
+    """A socket at *path*, whatever was there."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    Path(path).unlink(missing_ok=True)
+    listener.bind(path)
+    return listener
