@@ -57,8 +57,7 @@ def third(disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_third_kernel_finds_the_machine_as_the_second_did(start_vm: StartVm, third: Path) -> None:
-    # UEFI that hands over a whole device tree: both of what a kernel may know a machine by.
-    vm = start_vm(third, append=HELD, uefi=True, options=("-machine", "acpi=off"))
+    vm = start_vm(third, append=HELD)
     await_menu(vm, THIRD.label)
     open_shell(vm)
     first = facts(vm)
