@@ -110,12 +110,14 @@ def test_under_secure_boot_a_signed_kernel_starts_and_others_are_refused_in_word
     open_shell(vm)
     assert "Kernel is locked down from EFI Secure Boot" in run(vm, "dmesg")
     run(vm, "mkdir /mnt; modprobe ext4; mount -t ext4 -o ro,noload /dev/vda1 /mnt")
-    for name, reason in (("debian", "not by a key that is trusted"), ("bare", "it is not signed")):
+    for name, reason in (
+        ("debian", "its signature, if it has one, is not by a key"),
+        ("bare", "it is not signed"),
+    ):
         said = run(vm, f"bootmenu load --kernel /mnt/{name} 2>&1")
-        assert "the running kernel is locked down, and refused this one" in said
-        assert reason in said
+        assert f"the kernel refused to load the file: {reason}" in said
         assert "hint: " in said
-        assert "kernel: Lockdown: " in said
+        assert "kernel: kexec_file: Enforced kernel signature verification failed" in said
     how = f"--kernel /mnt/signed --initrd /mnt/initrd --append '{CMDLINE}'"
     said = run(vm, f"bootmenu load --method classic {how} 2>&1")
     assert "the running kernel is locked down" in said
