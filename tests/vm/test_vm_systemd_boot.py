@@ -19,7 +19,8 @@ import pytest
 
 from bootmenu.appliance.debian import fetch
 from bootmenu.appliance.image import default_cache
-from bootmenu.appliance.vm import FIRMWARE
+from bootmenu.appliance.machines import FACTS
+from bootmenu.model import Arch
 
 pytestmark = pytest.mark.vm
 
@@ -83,7 +84,7 @@ def write_image(golden: Path, loader: Path, folder: Path) -> Path:
 
 def menu_of(image: Path) -> tuple[str, list[dict[str, Any]]]:
     """The title that is highlighted, and the fields of every entry."""
-    command = ["-M", "virt", "-cpu", "cortex-a57", "-m", "256", "-bios", str(FIRMWARE)]
+    command = ["-M", "virt", "-cpu", "cortex-a57", "-m", "256", *FACTS[Arch.ARM64].uefi]
     command += ["-drive", f"if=virtio,format=raw,file={image}", "-net", "none"]
     command += ["-display", "none", "-monitor", "none", "-serial", "stdio"]
     child = pexpect.spawn("qemu-system-aarch64", command, timeout=SECONDS, encoding="utf-8")
