@@ -13,7 +13,7 @@ from bootmenu.devicetree.edits import apply_edits
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 from bootmenu.files import pieces_of
-from bootmenu.model import FileSlice, Machine, Stream, TreeEdit
+from bootmenu.model import Arch, FileSlice, Machine, Stream, TreeEdit
 
 MAX_FILE = 2 << 20
 
@@ -82,10 +82,7 @@ def _given(dtb: FileSlice | Stream | None, machine: Machine) -> DeviceTree:
     running = DeviceTree.parse(machine.fdt) if machine.fdt else None
     if dtb is None:
         if running is None:
-            raise TreeError(
-                "this machine has no device tree to hand over",
-                hint="give the board's DTB, or run this as root: /sys/firmware/fdt is root's",
-            )
+            raise _no_tree(machine)
         return running
     try:
         tree = DeviceTree.parse(_read(dtb))
@@ -96,6 +93,15 @@ def _given(dtb: FileSlice | Stream | None, machine: Machine) -> DeviceTree:
     if running is not None:
         graft(tree, running)
     return tree
+
+
+def _no_tree(machine: Machine) -> TreeError:
+    what = "this machine has no device tree to hand over"
+    if machine.arch is Arch.X86_64:
+        return TreeError(what, hint="a PC is described by ACPI: edit the cmdline instead")
+    return TreeError(
+        what, hint="give the board's DTB, or run this as root: /sys/firmware/fdt is root's"
+    )
 
 
 def _read(file: FileSlice | Stream) -> bytes:

@@ -187,6 +187,9 @@ def test_device_trees_are_refused(make_bzimage: MakeKernel, make_initrd: MakeIni
     for asked in ({"dtb": make_initrd(40)}, {"overlays": [make_initrd(40)]}, {"edits": [edit]}):
         with pytest.raises(TreeError, match="no device tree"):
             loader.prepare(kernel=make_bzimage(), machine=BIOS, **asked)  # type: ignore[arg-type]
+    with pytest.raises(TreeError, match="no device tree") as shown:
+        loader.tree(kernel=make_bzimage(), machine=BIOS)
+    assert "ACPI" in shown.value.hint
 
 
 def test_map_that_is_not_known_is_named(make_bzimage: MakeKernel) -> None:
