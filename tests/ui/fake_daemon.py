@@ -274,6 +274,14 @@ class FakeService:
         return entry
 
 
+def _bound(path: str) -> socket.socket:
+    """A socket at *path*, whatever was there."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    Path(path).unlink(missing_ok=True)
+    listener.bind(path)
+    return listener
+
+
 @asynccontextmanager
 async def serving(path: str, service: FakeService) -> AsyncIterator[None]:
     """Serve *service* on the Unix socket *path*."""
@@ -319,11 +327,3 @@ async def _main() -> None:
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
         asyncio.run(_main())
-
-
-def _bound(path: str) -> socket.socket:
-    """A socket at *path*, whatever was there."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    Path(path).unlink(missing_ok=True)
-    listener.bind(path)
-    return listener
