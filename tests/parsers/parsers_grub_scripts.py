@@ -7,9 +7,12 @@ and commands come ready from pools, simple ones first: that is quick to draw, an
 
 # ruff: noqa: E501, SIM905
 
+import json
 import random
 import re
+import sys
 
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -26,6 +29,8 @@ PROLOGUE = "\n".join(
 EPILOGUE = '\necho "status $?"\n' + "\n".join(f'echo "{name}=<${name}>"' for name in VARIABLES)
 """What shows the state that a script leaves."""
 
+USUAL = 2700
+"""Scripts that are drawn where nobody asks for more: then they are always the same ones."""
 MAX_DEPTH = 3
 """Blocks in blocks."""
 
@@ -226,3 +231,27 @@ _CONDITIONS = st.sampled_from(("true", "false", "! true", "nosuch", *TESTS)).fla
     lambda text: _filled(text, 0)
 )
 _STATEMENTS = [st.deferred(lambda depth=depth: _statement(depth)) for depth in range(MAX_DEPTH)]
+
+
+def drawn(count: int) -> list[str]:
+    """*count* scripts, without those that came before."""
+    found: dict[str, None] = {}
+
+    @settings(
+        max_examples=count,
+        phases=[Phase.generate],
+        derandomize=count == USUAL,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(scripts())
+    def draw(script: str) -> None:
+        found.setdefault(script)
+
+    draw()
+    return list(found)
+
+
+if __name__ == "__main__":
+    json.dump(drawn(int(sys.argv[1])), sys.stdout)

@@ -64,6 +64,7 @@ SCRIPTS = {
         """,
     "root without parentheses": "root='(a)'; echo $root; set root=(b); echo $root; x='(c)'",
     "comments in a continued line": "echo a \\\n# comment }\n b\necho c \\\n  # comment\necho d",
+    "comments in quotes": "echo 'a\n# quote's\nb'\necho \"c\n#\"\nd\"",
     "tr": "tr --set=q ab cd aabb; echo $q; tr -U --set q ab; echo $q; tr -D --set=q AB; echo $q",
     "unset and export": """
         export z; echo "[$z]"; z=5; unset z; echo "[$z]"

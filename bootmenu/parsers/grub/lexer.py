@@ -60,11 +60,13 @@ class Token(NamedTuple):
 _CHARACTER = r"""[^{}|&$;<> \t\n'"\\]"""
 _NAME = r"(?:[A-Za-z_]\w*|\d+|[?#*@])"
 _VARIABLE = rf"\$(?:(?P<name>{_NAME})|\{{(?P<braced>{_NAME})\}})"
-_STRING = r'\$?"(?:[^"\\]|\\.)*+"'
+_NEXT_LINE = r"\n(?:\#[^\n]*+\n?)*+"  # a line that begins with # is dropped, wherever it stands
+_STRING = rf'\$?"(?:[^"\\\n]|\\.|{_NEXT_LINE})*+"'
+_LITERAL = rf"'(?:[^'\n]|{_NEXT_LINE})*+'"
 _TOKEN = re.compile(
     r"(?:[ \t]|\\\n)*+(?:\#[^\n]*+)?+"
     rf"(?:(?P<plain>{_CHARACTER}++)(?!['\"$\\])|(?P<newline>\n)|(?P<sign>\|\||&&|;;|[{{}};|&<>])"
-    rf"|(?P<word>(?:{_CHARACTER}++|'[^']*+'|{_STRING}|\\.|\$(?:{_NAME}|\{{{_NAME}\}}))++))?",
+    rf"|(?P<word>(?:{_CHARACTER}++|{_LITERAL}|{_STRING}|\\.|\$(?:{_NAME}|\{{{_NAME}\}}))++))?",
     re.DOTALL | re.ASCII,
 )
 _FRAGMENT = re.compile(
@@ -76,6 +78,7 @@ _IN_QUOTES = re.compile(
     rf"""[^\\$]++|\\[^"\\$\n]|\\(?P<escaped>["\\$\n])|{_VARIABLE}|\$""",
     re.DOTALL | re.ASCII,
 )
+_DROPPED = re.compile(r"\n(?:#[^\n]*\n)+")
 _QUOTES = ("'", '"', '$"')
 _HEX = re.compile(r"x[0-9A-Fa-f]{2}")
 
@@ -138,6 +141,7 @@ class Lexer:
         return ParseError(f"nothing after '{sign}'", path=self._path, line=line)
 
     def _split(self, word: str, line: int) -> tuple[Part, ...]:
+        word = _DROPPED.sub("\n", word)
         parts: list[Part] = []
         for found in _FRAGMENT.finditer(word):
             if name := found["name"] or found["braced"]:
