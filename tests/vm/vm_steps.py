@@ -69,6 +69,8 @@ def add_property(vm: Vm, node: str, text: str) -> None:
 def open_shell(vm: Vm) -> None:
     """Leave the menu for the machine's own shell."""
     vm.screen.press("s")
+    # Also reads past a prompt of the kernel before, which would be taken for this shell's.
+    vm.screen.expect('"exit" returns to the menu')
     vm.screen.wait_for("~ #")
 
 
