@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from conftest import image
-from vm_machine import StartVm, Vm
+from vm_machine import BOOT_SECONDS, StartVm, Vm
 from vm_steps import HELD, await_menu, booted, open_shell, run
 
 from bootmenu.appliance.disk import Disk, Filesystem, write_disk
 from bootmenu.appliance.samples import SampleDisks
 from bootmenu.appliance.tree import Node, Tree
+from bootmenu.devicetree.chosen import CHOSEN
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.model import Arch
 
 pytestmark = pytest.mark.vm
@@ -25,21 +30,45 @@ THIRD = Disk(
     size=96,
 )
 
+HANDED_OVER = "efi|OF:|FDT|GIC|ITS|LPI|ACPI|initr|Initr|memory|reserv"
+"""Words of those of the kernel's messages that are about what it was handed."""
+
 
 class Facts(NamedTuple):
     """What a kernel finds of the machine."""
 
-    chosen: str  # the properties of /chosen
+    tree: DeviceTree  # as it was handed over
     ranges: str  # of memory, as /proc/iomem lists them
     memory: int  # in MiB, without what is reserved and what the kernel takes for itself
+    warnings: frozenset[str]  # of what it was handed, without their times
+
+    @property
+    def chosen(self) -> list[str]:
+        """The properties of /chosen."""
+        return sorted(self.tree.properties(CHOSEN))
+
+    @property
+    def initrd(self) -> tuple[int, int]:
+        """Its address and its size, in bytes."""
+        start, end = (
+            int.from_bytes(self.tree.get(CHOSEN, f"linux,initrd-{name}") or b"", "big")
+            for name in ("start", "end")
+        )
+        return start, end - start
 
 
 def facts(vm: Vm) -> Facts:
     """What the kernel that runs in *vm* has found."""
-    chosen = run(vm, "ls /proc/device-tree/chosen").split()
+    packed = run(vm, "gzip -c /sys/firmware/fdt | base64")
     ranges = run(vm, "grep 'System RAM' /proc/iomem")
     memory = run(vm, "grep MemTotal /proc/meminfo")
-    return Facts(" ".join(sorted(chosen)), ranges, int(memory.split()[1]) >> 10)
+    warnings = run(vm, f"dmesg -r | grep -E '^<[0-4]>.*({HANDED_OVER})'")
+    return Facts(
+        DeviceTree.parse(gzip.decompress(base64.b64decode(packed))),
+        ranges,
+        int(memory.split()[1]) >> 10,
+        frozenset(re.sub(r"^<.*?\] ", "", line) for line in warnings.splitlines()),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +85,17 @@ def third(disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return disk
 
 
-def test_third_kernel_finds_the_machine_as_the_second_did(start_vm: StartVm, third: Path) -> None:
-    vm = start_vm(third, append=HELD)
+@pytest.mark.parametrize("uefi", [False, True], ids=["device-tree", "uefi-acpi"])
+def test_third_kernel_finds_the_machine_as_the_second_did(
+    start_vm: StartVm, third: Path, *, uefi: bool
+) -> None:
+    vm = start_vm(third, append=HELD, uefi=uefi)
     await_menu(vm, THIRD.label)
     open_shell(vm)
     first = facts(vm)
     again = f"quiet console=ttyAMA0 {HELD} generation=2"
     vm.screen.type(boot("menu.img", again))
-    vm.screen.wait_gone("~ #")
+    vm.screen.wait_gone("~ #", BOOT_SECONDS)
     await_menu(vm, THIRD.label)
     open_shell(vm)
     assert again in run(vm, "cat /proc/cmdline")
@@ -72,10 +104,12 @@ def test_third_kernel_finds_the_machine_as_the_second_did(start_vm: StartVm, thi
     assert booted(vm)[1] == "console=ttyAMA0 generation=3"
     assert run(vm, "cat /etc/marker") == "marker: third"
     last = facts(vm)
-    print(first, second, last, sep="\n")
     assert last.chosen == second.chosen
     assert last.ranges == second.ranges == first.ranges
     assert abs(last.memory - first.memory) <= 2
+    for found in (second, last):
+        assert found.tree.reservations == [found.initrd]
+        assert found.warnings <= first.warnings
 
 
 def boot(initrd: str, cmdline: str) -> str:
