@@ -29,6 +29,7 @@ MODULES = (
     "drivers/scsi/virtio_scsi",
     "drivers/scsi/vmw_pvscsi",
     "drivers/virtio/virtio_mmio",
+    "drivers/virtio/virtio_pci",
     "drivers/virtio/virtio_input",
     "drivers/gpu/drm/virtio/*",
     "drivers/gpu/drm/tiny/*",

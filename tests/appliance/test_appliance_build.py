@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootmenu.appliance import build, debian, python, root, tools
-from bootmenu.appliance.modules import release_folder
+from bootmenu.appliance.modules import module_tree, release_folder
 from bootmenu.appliance.tree import Node, Tree
 from bootmenu.errors import BuildError
 from bootmenu.model import Arch
@@ -62,6 +63,20 @@ def test_modules_folder_must_hold_one_kernel(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"6\.12\.1, 6\.12\.2"):
         release_folder(tmp_path)
     assert release_folder(tmp_path / "6.12.2").name == "6.12.2"
+
+
+@pytest.mark.parametrize("packed", [b"", lzma.compress(b"", check=lzma.CHECK_CRC32)])
+def test_own_kernel_that_has_virtio_on_pci_as_a_module_finds_its_disks(
+    tmp_path: Path, packed: bytes
+) -> None:
+    folder = tmp_path / "6.1.0-40-arm64"  # as in Debian 12; in Debian 13 it is built in
+    suffix = ".ko.xz" if packed else ".ko"
+    for name in ("block/virtio_blk", "virtio/virtio_pci", "net/virtio_net"):
+        module = folder / "kernel" / "drivers" / f"{name}{suffix}"
+        module.parent.mkdir(parents=True)
+        module.write_bytes(packed)
+    found = {Path(path).name for path in module_tree(folder) if path.endswith(".ko.zst")}
+    assert found == {"virtio_blk.ko.zst", "virtio_pci.ko.zst"}
 
 
 def test_libraries_of_libraries_come_along(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def test_shell_on_request_and_services_that_come_back_in_a_small_machine(
     vm = start_vm(disks.debian, append="bootmenu.timeout=600", memory=384)
     screen = vm.screen
     screen.wait_for(ENTRY, BOOT_SECONDS)
+    assert "/init:" not in screen.transcript  # what the script of the start could not do
     screen.press("s")
     screen.wait_for("~ #")
 
