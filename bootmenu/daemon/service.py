@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
+from importlib import import_module
 
 from bootmenu.daemon import boot, facts, loading, saving
 from bootmenu.daemon import interface as wire
@@ -128,10 +130,17 @@ class BootDaemon:
     async def _examine(self) -> None:
         """Find out what may not be done here.
 
-        It takes the loader, whose import would hold up the menus while they start, too.
+        It takes the loader, whose import would hold up the menus while they start, too. What
+        else a load imports is then as well there before the first one.
         """
+
+        def examine() -> list[str]:
+            found = facts.restrictions(self.machine())
+            import_module("bootmenu.kexec")
+            return found
+
         try:
-            self._restrictions = await in_thread(lambda: facts.restrictions(self.machine()))
+            self._restrictions = await in_thread(examine)
         finally:
             self._examined.set()
         self._changed()
@@ -317,13 +326,13 @@ class BootDaemon:
     ) -> LoadPlan:
         """The plan of *request*, with *panic* as a crash kernel. Raises BootmenuError."""
         asked = self.request(request, local=local)
-        return await self._plan(asked, panic=panic, method=method)
+        return await self._plan(asked, self.machine, panic=panic, method=method)
 
-    async def _plan(self, asked: BootRequest, *, panic: bool, method: Method) -> LoadPlan:
+    async def _plan(
+        self, asked: BootRequest, machine: Callable[[], Machine], *, panic: bool, method: Method
+    ) -> LoadPlan:
         volumes = self.inventory.volumes
-        return await boot.plan(
-            asked, volumes, self.machine, self._roots, panic=panic, method=method
-        )
+        return await boot.plan(asked, volumes, machine, self._roots, panic=panic, method=method)
 
     def _roots(self) -> list[BlockDevice]:
         """The devices that a system's root may lie on: another machine's are not here."""
@@ -450,6 +459,7 @@ class BootDaemon:
         method: Method,
     ) -> LoadPlan:
         loop = asyncio.get_running_loop()
+        machine = cache(self.machine)  # its facts are read once in a load
 
         def show(progress: wire.Progress) -> None:
             activity.progress = progress
@@ -459,7 +469,7 @@ class BootDaemon:
             loop.call_soon_threadsafe(show, wire.Progress(step=step, done=done, total=total))
 
         async def planned(method: Method) -> LoadPlan:
-            plan = await self._plan(asked, panic=panic, method=method)
+            plan = await self._plan(asked, machine, panic=panic, method=method)
             await boot.check(plan)
             return plan
 
@@ -473,11 +483,11 @@ class BootDaemon:
             ready,
             progress,
             method=method,
-            machine=self.machine,
+            machine=machine,
             cancel=activity.cancel,
         )
         # As text: the plan itself holds the whole kernel when that was compressed.
-        said = await in_thread(lambda: render(plan, self.machine(), json=True))
+        said = await in_thread(lambda: render(plan, machine(), json=True))
         if panic:
             self.crash_plan = said
         else:
