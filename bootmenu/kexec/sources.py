@@ -12,7 +12,6 @@ from bootmenu.model import FileSlice, Stream
 
 CHUNK = 2 << 20
 """Bytes that are handed over at once."""
-_KEPT = 64 << 20  # of a file this large, what was read is not worth its memory
 
 
 class Chunk(NamedTuple):
@@ -24,17 +23,17 @@ class Chunk(NamedTuple):
 
 
 def chunks(
-    source: FileSlice | Stream, page: int, room: Callable[[], memoryview]
+    source: FileSlice | Stream, page: int, room: Callable[[], memoryview], *, keep: bool
 ) -> Generator[Chunk]:
     """The bytes of *source* in pieces of :data:`CHUNK`, the last one filled up with zeros.
 
     Exactly as many as the source's size takes, in whole pages of *page* bytes. Each one lies in
     a buffer of :data:`CHUNK` bytes that *room* gives: memory that is used again costs no page
-    faults, which take longer than reading. Raises what the source does: VolumeError or
-    ImageError.
+    faults, which take longer than reading. A file is read ahead, and dropped behind unless
+    *keep*. Raises what the source does: VolumeError or ImageError.
     """
     left = -(-source.size // page) * page
-    with _reader(source) as reader:
+    with _reader(source, keep=keep) as reader:
         while left:
             buffer, length = room(), min(CHUNK, left)
             left -= length
@@ -79,10 +78,10 @@ class _Reader(Protocol):
 
 
 @contextmanager
-def _reader(source: FileSlice | Stream) -> Iterator[_Reader]:
+def _reader(source: FileSlice | Stream, *, keep: bool) -> Iterator[_Reader]:
     if isinstance(source, FileSlice):
         with opened(source) as descriptor:
-            yield _File(descriptor, source, keep=source.size <= _KEPT)
+            yield _File(descriptor, source, keep=keep)
         return
     pieces = source.pieces()
     try:

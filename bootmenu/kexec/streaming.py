@@ -29,6 +29,7 @@ from bootmenu.model import FileSlice, Segment, Stream
 Progress = Callable[[str, int, int], None]
 """Told of a step, the bytes handed over and the bytes in all."""
 
+_KEPT = 64 << 20  # bytes; of a load that is larger, what was read is not worth its memory
 _BUFFERS = 5  # one that is filled, one that is handed over, and those that wait for their digest
 
 
@@ -103,7 +104,8 @@ class Streams:
         region = Region(segment.bufsz, self._ffi)
         self._open.callback(region.close, self._ffi)
         self._userfault.watch(region)
-        pieces = chunks(source, mmap.PAGESIZE, self._chunks.take)
+        keep = self._total <= _KEPT
+        pieces = chunks(source, mmap.PAGESIZE, self._chunks.take, keep=keep)
         self._open.callback(pieces.close)
         self._served.append(_Served(number, segment, region, pieces))
         self.buffers[number] = region.buffer
