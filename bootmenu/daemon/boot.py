@@ -150,6 +150,15 @@ async def plan(
     return await in_thread(prepare)
 
 
+def render(plan: LoadPlan, machine: Machine, *, json: bool, width: int = 80) -> str:
+    """*plan* explained, as JSON or as text of *width* columns."""
+    from bootmenu import loader
+
+    if json:
+        return loader.render_json(plan, machine)
+    return loader.render_text(plan, machine, width)
+
+
 async def check(plan: LoadPlan) -> None:
     """Raise PreflightError when *plan* would fail or its kernel would hang."""
 

@@ -13,7 +13,7 @@ from bootmenu.daemon import boot
 from bootmenu.daemon import interface as wire
 from bootmenu.daemon.convert import shown, wire_entry, wire_request
 from bootmenu.daemon.selection import find
-from bootmenu.daemon.service import BootDaemon, render
+from bootmenu.daemon.service import BootDaemon
 from bootmenu.daemon.threads import in_thread
 from bootmenu.errors import DaemonError, UsageError
 from bootmenu.model import BootRequest, LoadPlan, Machine, Method, Volume
@@ -116,7 +116,7 @@ async def _explained(
     json: bool,
     width: int,
 ) -> str:
-    report = await in_thread(lambda: render(made, daemon.machine(), json=json, width=width))
+    report = await in_thread(lambda: boot.render(made, daemon.machine(), json=json, width=width))
     asked = daemon.request(request, local=local)
     if json:
         return report

@@ -13,7 +13,6 @@ from bootmenu.daemon import boot, facts, loading, saving
 from bootmenu.daemon import interface as wire
 from bootmenu.daemon.convert import (
     boot_request,
-    device_title,
     shown,
     wire_device,
     wire_entry,
@@ -23,13 +22,13 @@ from bootmenu.daemon.countdown import Autoboot, Default, default_of
 from bootmenu.daemon.inventory import PATIENCE, Inventory, Scan
 from bootmenu.daemon.loading import Activity
 from bootmenu.daemon.publish import Publisher
+from bootmenu.daemon.situation import ShownEntries, Situation
 from bootmenu.daemon.threads import in_thread
 from bootmenu.discover.sources import Source
 from bootmenu.errors import BootmenuError, CancelledError, DaemonError, UsageError
 from bootmenu.model import (
     LOCAL,
     BlockDevice,
-    BootEntry,
     BootRequest,
     LoadPlan,
     Machine,
@@ -92,7 +91,7 @@ class BootDaemon:
         self._activity: Activity | None = None
         self._message = ""
         self._errors: list[str] = []
-        self._shown: tuple[dict[str, BootEntry], str | None, list[wire.Entry]] = ({}, None, [])
+        self._shown = ShownEntries()
         self._loaded = ""  # the title of what is loaded
         self._writes: tuple[Save | Rename, ...] = ()  # what starting that has to write
         self.loaded_plan = ""
@@ -221,13 +220,21 @@ class BootDaemon:
         default = self._default()
         chosen = self._autoboot.entry or (default.entry if default else None)
         activity = self._activity
+        now = Situation(
+            activity,
+            self.inventory,
+            self._autoboot,
+            discovering=self._discovering,
+            message=self._message,
+            default=default is not None,
+        )
         return wire.State(
-            phase=self._phase(),
-            status=shown(self._status(default)),
+            phase=now.phase,
+            status=shown(now.status),
             machine=self._description,
             restrictions=self._restrictions,
             devices=[wire_device(r.device, r.state, r.problem) for r in self.inventory.records],
-            entries=self._wire_entries(chosen),
+            entries=self._shown.of(self.inventory.entries, chosen),
             entries_kept=False,
             default=chosen,
             countdown=self._autoboot.left,
@@ -237,47 +244,6 @@ class BootDaemon:
             problems=[shown(str(problem)) for problem in self.inventory.problems]
             + [shown(error) for error in self._errors],
         )
-
-    def _wire_entries(self, default: str | None) -> list[wire.Entry]:
-        """The entries as the menus show them, made anew only when they have changed.
-
-        While something is loaded, states come many times a second.
-        """
-        entries = self.inventory.entries
-        if self._shown[0] is not entries or self._shown[1] != default:
-            shown = [wire_entry(one, default=one.id == default) for one in entries.values()]
-            self._shown = entries, default, shown
-        return self._shown[2]
-
-    def _phase(self) -> wire.Phase:
-        if self._activity is not None:
-            return self._activity.phase
-        if self._discovering:
-            return wire.Phase.discovering
-        counting = self._autoboot.entry is not None
-        return wire.Phase.counting if counting else wire.Phase.waiting
-
-    def _status(self, default: Default | None) -> str:
-        """What is awaited, and why."""
-        if self._activity is not None:
-            if self._activity.phase is wire.Phase.starting:
-                return f"Starting {self._activity.title}"
-            verb = "Cancelling" if self._activity.cancel.is_set() else "Loading"
-            return f"{verb} {self._activity.title}"
-        awaited = self.inventory.awaited
-        if self._discovering:
-            return f"Reading {device_title(awaited)}" if awaited else "Looking for devices"
-        if self._message:
-            return self._message
-        if (chosen := self._autoboot.entry) is not None:
-            return f"{self.inventory.entries[chosen].title} starts unless a key is pressed"
-        if awaited is not None:
-            return f"Choose a system; still reading {device_title(awaited)}"
-        if not self.inventory.entries:
-            return "No system was found" if self.inventory.records else "No disk was found"
-        if self._autoboot.armed and default is None:
-            return "Choose a system: none that can start is the default"
-        return "Choose a system"
 
     # --- what a menu may ask for ---
 
@@ -487,7 +453,7 @@ class BootDaemon:
             cancel=activity.cancel,
         )
         # As text: the plan itself holds the whole kernel when that was compressed.
-        said = await in_thread(lambda: render(plan, machine(), json=True))
+        said = await in_thread(lambda: boot.render(plan, machine(), json=True))
         if panic:
             self.crash_plan = said
         else:
@@ -528,12 +494,3 @@ class BootDaemon:
             if self._owner:
                 await self.inventory.rescan()
             raise
-
-
-def render(plan: LoadPlan, machine: Machine, *, json: bool, width: int = 80) -> str:
-    """*plan* explained, as JSON or as text of *width* columns."""
-    from bootmenu import loader
-
-    if json:
-        return loader.render_json(plan, machine)
-    return loader.render_text(plan, machine, width)
