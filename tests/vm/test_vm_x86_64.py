@@ -34,7 +34,12 @@ options console=tty0 console=ttyS0 probe="two  words" quiet
 """
 MEMORY = "cd /sys/firmware/memmap; grep -h . */start */end */type | tr '\\n' ' '"
 TABLES = "ls /sys/firmware/acpi/tables | tr '\\n' ' '"
-EFI = "cd /sys/firmware/efi; grep -h . fw_vendor config_table runtime-map/*/* | tr '\\n' ' '"
+RUNTIME = "case $(cat $R/type) in 0x5|0x6|0xb) cat $R/*;; esac"
+"""What the firmware's services need; Linux splits what else it keeps where it likes."""
+EFI = (
+    "cd /sys/firmware/efi; grep -h . fw_vendor config_table | tr '\\n' ' '; "
+    f"for R in runtime-map/*; do {RUNTIME}; done | tr '\\n' ' '"
+)
 FILL = "printf '\\033c\\033[47m\\033[2J' >/dev/tty0; sleep 1"
 GREY = (170, 170, 170)
 LEVELS = "grep -cw la57 /proc/cpuinfo"
