@@ -1,4 +1,4 @@
-"""Loading kernels and initrds, against Debian's ``kexec -l``, in one boot.
+"""Loading kernels and initrds, against Debian's ``kexec -l``, in one boot; ``-s`` on a PC.
 
 The order alternates, the page cache is emptied before each load, and the median counts.
 What compares with the whole command of the peer is a request to the running daemon, until it
@@ -12,8 +12,8 @@ import gzip
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from bootmenu.appliance.disk import write_disk
 from bootmenu.appliance.tree import Node, Tree
 from bootmenu.errors import BootmenuError
+from bootmenu.model import Arch
 from tests.bench.figure import Figure
 from tests.bench.machines import (
     HELD,
@@ -47,6 +48,8 @@ LIMIT = 400
 MIB = 1 << 20
 MEASURE = Path(__file__).with_name("load_measure.py")
 PEER = "kexec -l"
+PEERS = {"kexec": PEER, "kexec-file": "kexec -s -l"}
+PC = replace(LARGE, label="pc", size=96)
 KERNELS = {"image": "Image", "gzip": "Image.gz", "zboot": "zboot.efi"}
 """The kernels that are loaded with a small initrd, by the names of their figures."""
 WAYS = ("request", "kexec", "command")
@@ -77,14 +80,35 @@ def figures() -> Iterator[Figure]:
             memory=MEMORY,
         )
         with powered_on(machine) as (vm, _):
-            _prepare(vm)
+            _prepare(vm, LARGE.label)
             for name, kernel in KERNELS.items():
                 yield from _small(vm, name, kernel)
             yield from _large(vm)
+        yield from _pc(Path(folder, "pc.img"))
 
 
-def _prepare(vm: Vm) -> None:
-    await_menu(vm, LARGE.label)
+def _pc(disk: Path) -> Iterator[Figure]:
+    """The figures of a bzImage, against both calls: Debian's other kernels have one alone."""
+    arch = Arch.X86_64
+    files = kexec_tools(arch)
+    files["tools/measure.py"] = Node.file(MEASURE.read_bytes())
+    files["bzImage"] = Node.file(disks(arch).kernel)
+    files["initrd.img"] = Node.file(disks(arch).initrd("load"))
+    write_disk(PC, files, disk)
+    built = image(arch)
+    machine = Machine(
+        built.kernel, built.initramfs, arch=arch, drives=(disk,), append=f"quiet {HELD}"
+    )
+    with powered_on(machine) as (vm, _):
+        _prepare(vm, PC.label)
+        loads = _rounds(vm, ("request", *PEERS), "bzImage")
+    for way, peer in PEERS.items():
+        name = "load-bzimage" if way == "kexec" else "load-bzimage-file"
+        yield _figure(name, "s", loads["request"], loads[way], lambda one: one.seconds, called=peer)
+
+
+def _prepare(vm: Vm, label: str) -> None:
+    await_menu(vm, label)
     vm.screen.wait_quiet(3)
     open_shell(vm)
     # On the machine's own root, like the programs of the image: no page cache to read them into.
@@ -94,16 +118,22 @@ def _prepare(vm: Vm) -> None:
 def _small(vm: Vm, name: str, kernel: str) -> Iterator[Figure]:
     """The figures of *kernel* with the sample disk's initrd."""
     ways = WAYS if name == "image" else WAYS[:2]
-    loads: dict[str, list[Load]] = {way: [] for way in ways}
-    for number in range(ROUNDS):
-        for way in ways if number % 2 == 0 else reversed(ways):
-            loads[way].append(_load(vm, way, kernel, "initrd.img"))
+    loads = _rounds(vm, ways, kernel)
     for way, prefix in (("request", f"load-{name}"), ("command", "load-command")):
         if way in loads:
             yield _figure(prefix, "s", loads[way], loads["kexec"], lambda load: load.seconds)
     yield _figure(
         f"load-{name}-peak", "MiB", loads["request"], loads["kexec"], lambda load: load.peak / MIB
     )
+
+
+def _rounds(vm: Vm, ways: Sequence[str], kernel: str) -> dict[str, list[Load]]:
+    """Loads of *kernel* with the sample disk's initrd in each of *ways*, in turn."""
+    loads: dict[str, list[Load]] = {way: [] for way in ways}
+    for number in range(ROUNDS):
+        for way in ways if number % 2 == 0 else reversed(ways):
+            loads[way].append(_load(vm, way, kernel, "initrd.img"))
+    return loads
 
 
 def _large(vm: Vm) -> Iterator[Figure]:
@@ -115,13 +145,19 @@ def _large(vm: Vm) -> Iterator[Figure]:
 
 
 def _figure(
-    name: str, unit: str, ours: list[Load], peer: list[Load], value: Callable[[Load], float]
+    name: str,
+    unit: str,
+    ours: list[Load],
+    peer: list[Load],
+    value: Callable[[Load], float],
+    *,
+    called: str = PEER,
 ) -> Figure:
     """The medians of both; a peer that loaded nothing has no value, and its reason beside it."""
     refused = next((load.error for load in peer if not load.loaded), "")
     if refused:
-        return Figure(name, median(map(value, ours)), unit, f"{PEER}: {refused}")
-    return Figure(name, median(map(value, ours)), unit, PEER, median(map(value, peer)))
+        return Figure(name, median(map(value, ours)), unit, f"{called}: {refused}")
+    return Figure(name, median(map(value, ours)), unit, called, median(map(value, peer)))
 
 
 def _load(vm: Vm, way: str, kernel: str, initrd: str) -> Load:
@@ -134,7 +170,7 @@ def _load(vm: Vm, way: str, kernel: str, initrd: str) -> Load:
         load = Load(**json.loads(said.splitlines()[-1]))
     except (ValueError, IndexError, TypeError):
         raise BootmenuError(f"the load by {way} failed: {said}") from None
-    if not load.loaded and way != "kexec":
+    if not load.loaded and way not in PEERS:
         raise BootmenuError(f"nothing is loaded after the load by {way}: {load.error}")
     busy = os.getloadavg()[0]
     say(

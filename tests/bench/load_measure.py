@@ -1,12 +1,13 @@
 """Runs inside the virtual machine, on the image's own Python: one load, as one JSON line.
 
-    load_measure.py request|command|kexec KERNEL INITRD CMDLINE
+    load_measure.py request|command|kexec|kexec-file KERNEL INITRD CMDLINE
 
 ``request`` asks the running daemon, as the menu does when a person presses Enter; ``command``
-is ``bootmenu load`` as a whole; ``kexec`` is ``kexec -l``. Times are seconds, from a cold page
-cache on; "peak" is the most memory of its own that the process that loads had, pages of files
-aside, and "memory" how much the machine's available memory fell at most. A ``kexec -l`` that
-has not ended after five minutes cannot be killed: it is the last thing to measure.
+is ``bootmenu load`` as a whole; ``kexec`` is ``kexec -l``, ``kexec-file`` the same with ``-s``.
+Times are seconds, from a cold page cache on; "peak" is the most memory of its own that the
+process that loads had, pages of files aside, and "memory" how much the machine's available
+memory fell at most. A ``kexec -l`` that has not ended after five minutes cannot be killed: it is
+the last thing to measure.
 """
 
 import json
@@ -36,7 +37,8 @@ def main(how, kernel, initrd, cmdline):
         command = ["/usr/bin/bootmenu", "load", "--kernel", kernel, *files]
         seconds, watch, error = spent(command, daemon())
     else:
-        seconds, watch, error = spent([KEXEC, "-l", kernel, *files])
+        call = "-s" if how == "kexec-file" else "-c"
+        seconds, watch, error = spent([KEXEC, call, "-l", kernel, *files])
     print(
         json.dumps(
             {

@@ -52,16 +52,16 @@ def say(line: str) -> None:
 
 
 @cache
-def image() -> BuildResult:
+def image(arch: Arch = Arch.ARM64) -> BuildResult:
     """The appliance's image, of the code as it stands."""
     folder = default_cache()
-    return build(Arch.ARM64, folder / "bench" / "arm64", cache=folder, report=say)
+    return build(arch, folder / "bench" / arch, cache=folder, report=say)
 
 
 @cache
-def disks() -> SampleDisks:
+def disks(arch: Arch = Arch.ARM64) -> SampleDisks:
     """The sample disks."""
-    return SampleDisks(default_cache(), say)
+    return SampleDisks(default_cache(), say, arch)
 
 
 @dataclass(frozen=True)
