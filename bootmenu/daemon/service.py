@@ -135,7 +135,7 @@ class BootDaemon:
 
         def examine() -> list[str]:
             found = facts.restrictions(self.machine())
-            import_module("bootmenu.kexec")
+            import_module("bootmenu.kexec.call")
             return found
 
         try:
