@@ -26,6 +26,7 @@ INITRD_MAX = 0x7FFFFFFF
 _MAGIC_AT = 0x202
 _MAGIC = b"HdrS"
 _PROTOCOL = 0x20C
+_HEADER_END = 0x290  # what boot_params has behind it is no kernel's to say
 _SECTOR = 512
 _LOADED_HIGH = 1 << 0  # of loadflags
 XLF_KERNEL_64 = 1 << 0
@@ -149,8 +150,8 @@ def parse(head: bytes, path: str) -> Header:
         or not power
         or alignment > MAX_IMAGE_SIZE
         or not header.payload_size <= init_size <= MAX_IMAGE_SIZE
-        or end < 0x264
-        or not header.payload_size
+        or not 0x264 <= end <= _HEADER_END
+        or header.payload_size <= ENTRY
     ):
         raise ImageError(
             f"{path}: damaged, its header says what cannot be (init_size {init_size:#x}, "

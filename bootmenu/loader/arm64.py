@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from bootmenu.images import KernelImage
 from bootmenu.loader.fitting import Part, Places, fit
-from bootmenu.loader.initrd import MAX_INITRDS, consecutive, padded
+from bootmenu.loader.initrd import consecutive, padded
 from bootmenu.loader.memory import Holes, Range, align_down, align_up, no_room, usable
 from bootmenu.model import Machine
 
@@ -65,7 +65,7 @@ def place(
     when there is no place.
     """
     page = machine.page_size
-    sizes = padded(initrds, page, MAX_INITRDS - bool(inside))
+    sizes = padded(initrds, page)
     needs = _needs(image, sum(sizes), page, trampoline=trampoline, tree_reach=tree_reach)
     free = inside or usable(machine)
     for pieces in _by_reach(free):

@@ -7,19 +7,20 @@ header, so that what follows it is the initrd. Specification: include/image.h of
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from bootmenu.errors import ImageError, PlacementError
-from bootmenu.files import open_slice
+from bootmenu.errors import ImageError
+from bootmenu.files import open_slice, pieces_of
 from bootmenu.loader.memory import align_up
-from bootmenu.model import FileSlice, Stream
+from bootmenu.model import ARCHIVE_ALIGNMENT, FileSlice, Stream
 
 Initrds = tuple[FileSlice | Stream | bytes, ...]
 
-MAX_INITRDS = 13
-"""kexec takes 16 segments, and a kernel, what it is told and a trampoline are three."""
+MAX_INITRDS = 12
+"""kexec takes 16 segments. A kernel, what it is told, a trampoline and what a crash kernel is told
+besides are four; more initrds than this are joined."""
 
 _TRAILER = b"TRAILER!!!\0"
 _BLOCK = 512
@@ -56,20 +57,42 @@ def open_initrds(files: Sequence[FileSlice | Stream], *, required: bool) -> Init
                 f"{file}: the initrd is empty",
                 hint="make it again (on Debian update-initramfs -u); was the disk full?",
             )
-    return tuple(unwrapped)
+    last = unwrapped[MAX_INITRDS - 1 :]
+    return (*unwrapped[: MAX_INITRDS - 1], Joined(tuple(last))) if last[1:] else tuple(unwrapped)
 
 
-def padded(sizes: Sequence[int], page: int, most: int = MAX_INITRDS) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Several initrds as one Stream of the model, each on a boundary that cpio archives need."""
+
+    parts: tuple[FileSlice | Stream, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them, with the zeros between."""
+        *first, last = self.parts
+        return sum(align_up(part.size, ARCHIVE_ALIGNMENT) for part in first) + last.size
+
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """The bytes of each in turn. Raises what these do."""
+        *first, last = self.parts
+        ends = [*(align_up(part.size, ARCHIVE_ALIGNMENT) for part in first), last.size]
+        for part, end in zip(self.parts, ends, strict=True):
+            left = end
+            for piece in pieces_of(part):
+                left -= len(piece)
+                yield piece
+            yield bytes(left)  # what a stream leaves of its size is zeros, too
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.parts))
+
+
+def padded(sizes: Sequence[int], page: int) -> list[int]:
     """The *sizes* of initrds in whole pages of *page* bytes.
 
-    Zeros may stand between the archives of an initrd, so that each begins on a page. Raises
-    PlacementError when there are more than one load has segments for, *most*.
+    Zeros may stand between the archives of an initrd, so that each begins on a page.
     """
-    if len(sizes) > most:
-        raise PlacementError(
-            f"{len(sizes)} initrds: kexec takes no more than {most}",
-            hint="join some: cat one.img two.img > both.img",
-        )
     return [align_up(size, page) for size in sizes]
 
 

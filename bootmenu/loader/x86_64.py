@@ -20,7 +20,7 @@ from bootmenu.loader import boot_params, crash
 from bootmenu.loader.boot_params import SEED_SIZE, Told
 from bootmenu.loader.crash import Reserve
 from bootmenu.loader.fitting import Part, Places, fit, on_top
-from bootmenu.loader.initrd import MAX_INITRDS, Initrds, consecutive, open_initrds, padded
+from bootmenu.loader.initrd import Initrds, consecutive, open_initrds, padded
 from bootmenu.loader.memory import Holes, Range, align_up, no_room, usable
 from bootmenu.loader.preflight import error, examine, note, warning
 from bootmenu.model import (
@@ -135,7 +135,7 @@ def place(
     It lies *inside* of what is set aside for a crash kernel, or in all usable memory. Raises
     PlacementError when there is none.
     """
-    sizes = padded(initrds, PAGE, MAX_INITRDS - bool(inside))
+    sizes = padded(initrds, PAGE)
     size = align_up(header.image_size, PAGE)
     free = inside or usable(machine)
     holes = Holes(free)

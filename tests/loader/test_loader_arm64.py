@@ -99,15 +99,6 @@ def test_initrd_too_large_for_the_upper_piece() -> None:
     check(placed, image, files, machine)
 
 
-def test_thirteen_initrds_fit_fourteen_do_not() -> None:
-    machine = board((1 * GIB, 2 * GIB))
-    files = initrds(*range(1, 14))
-    check(place(kernel(), files, machine), kernel(), files, machine)
-    with pytest.raises(PlacementError, match="no more than 13") as caught:
-        place(kernel(), initrds(*range(1, 15)), machine)
-    assert "cat" in caught.value.hint
-
-
 def test_no_room_says_what_is_there() -> None:
     with pytest.raises(PlacementError, match="largest free piece of memory has 128 MiB") as caught:
         place(kernel(), initrds(200 * MIB), board((GIB, GIB + 128 * MIB)))

@@ -183,8 +183,12 @@ def test_memory_that_is_too_small_says_how_much_is_missing(
     tiny = IOMEM.replace("60000000-6fffffff", "60000000-600007ff")
     with pytest.raises(PlacementError, match="no room for its headers"):
         planned(make_kernel(), replace(waiting, iomem=parse_iomem(tiny)))
-    with pytest.raises(PlacementError, match="no more than 12"):
-        planned(make_kernel(), waiting, initrds=[make_initrd(1)] * 13)
+
+
+def test_any_number_of_initrds_fits_the_segments_of_a_load(
+    waiting: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
+) -> None:
+    assert len(planned(make_kernel(), waiting, initrds=[make_initrd(5)] * 40).segments) == 16
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -194,6 +194,34 @@ def test_initrd_of_uboot_is_loaded_without_its_header(
         loader.prepare(kernel=make_kernel(), initrds=[whole(str(short))], machine=machine)
 
 
+def test_any_number_of_initrds_is_loaded(
+    machine: Machine, make_kernel: MakeKernel, tmp_path: Path
+) -> None:
+    files = []
+    for number in range(30):
+        name = f"file{number}"
+        (tmp_path / name).write_text(name)
+        packed = subprocess.run(
+            ["cpio", "-o", "-H", "newc", "--quiet"],
+            input=name.encode(),
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        ).stdout
+        (tmp_path / f"{name}.img").write_bytes(gzip.compress(packed) if number % 2 else packed)
+        files.append(whole(str(tmp_path / f"{name}.img")))
+    plan = loader.prepare(kernel=make_kernel(), initrds=files, machine=machine)
+    assert len(plan.segments) == 15
+    last = [one for one in plan.segments if one.name == "initrd"][-1].source
+    assert not isinstance(last, bytes | memoryview | FileSlice)
+    data = b"".join(last.pieces())
+    assert len(data) == last.size
+    for file in files[11:]:
+        at = data.index(Path(file.path).read_bytes())
+        assert at % 4 == 0
+        assert file.path in str(last)
+
+
 def test_files_that_are_not_there_are_named(
     machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from loader_pc import BIOS, GIB, IOMEM, MIB, SCREEN, UEFI, Params, bzimage
 
 from bootmenu import loader
 from bootmenu.discover.machine import capture, parse_iomem, restore
-from bootmenu.errors import PlacementError, TreeError
+from bootmenu.errors import ImageError, PlacementError, TreeError
 from bootmenu.files import whole
 from bootmenu.loader.memory import usable
 from bootmenu.loader.x86_64 import trampoline_code
@@ -180,6 +180,20 @@ def test_vmlinux_lies_where_it_was_linked_to(tmp_path: Path) -> None:
     code = plan.segments[-1].source
     assert isinstance(code, bytes)
     assert struct.unpack_from("<Q", code, 48) == (0x2000200,)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [(0x201, b"\xff"), (0x1F4, b"\x01\0\0\0"), (0x1F4, b"\0\0\0\0"), (0x230, b"\3\0\0\0")],
+    ids=["header over the memory map", "no entry point", "nothing", "alignment"],
+)
+def test_header_that_says_what_cannot_be_is_refused(tmp_path: Path, at: int, value: bytes) -> None:
+    data = bytearray(bzimage())
+    data[at : at + len(value)] = value
+    (tmp_path / "vmlinuz").write_bytes(data)
+    with pytest.raises(ImageError, match="damaged") as refused:
+        loader.prepare(kernel=whole(str(tmp_path / "vmlinuz")), machine=BIOS)
+    assert refused.value.hint
 
 
 def test_device_trees_are_refused(make_bzimage: MakeKernel, make_initrd: MakeInitrd) -> None:
