@@ -17,6 +17,8 @@ from bootmenu.model import IoResource, Machine
 RAM = "System RAM"
 CRASH = "Crash kernel"
 MIB = 1 << 20
+LAST = 1 << 32
+"""Below, memory is of the zones that Linux takes from when the others are used up."""
 CRASH_OTHERS = 4 * MIB
 """Bytes that a crash kernel takes besides: a tree in a block of 2 MiB, alignment, a trampoline."""
 _OF_THE_RUNNING_KERNEL = frozenset(
@@ -159,16 +161,19 @@ class Holes:
     def highest(
         self, size: int, align: int, *, offset: int = 0, low: int = 0, high: int | None = None
     ) -> int | None:
-        """The highest address that has *size* free bytes, or None.
+        """The highest address below 4 GiB, else above, that has *size* free bytes, or None.
 
-        It lies *offset* behind a multiple of *align*, and the bytes within *low*..*high*.
+        It lies *offset* behind a multiple of *align*, and the bytes within *low*..*high*. What
+        lies below 4 GiB the kernel hands out last, once nothing is left above.
         """
-        for part in reversed(self._free):
-            start = max(part.start, low)
-            end = part.end if high is None else min(part.end, high)
-            place = align_down(end - size - offset, align) + offset
-            if place >= start:
-                return place
+        ends = (LAST, high) if high is None or high > LAST else (high,)
+        for limit in ends:
+            for part in reversed(self._free):
+                start = max(part.start, low)
+                end = part.end if limit is None else min(part.end, limit)
+                place = align_down(end - size - offset, align) + offset
+                if place >= start:
+                    return place
         return None
 
     def lowest(

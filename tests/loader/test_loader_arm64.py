@@ -86,10 +86,10 @@ def test_kernel_that_must_lie_low_does() -> None:
 
 def test_initrd_stays_within_32_gib_of_a_low_kernel() -> None:
     machine = board((2 * GIB, 4 * GIB), (32 * GIB, 96 * GIB))
-    image, files = kernel(16 * MIB, 0, LOW), initrds(MIB)
+    image, files = kernel(16 * MIB, 0, LOW), initrds(2 * GIB)
     placed = place(image, files, machine)
     check(placed, image, files, machine)
-    assert placed.initrds[0] == 34 * GIB - MIB
+    assert placed.initrds[0] == 34 * GIB - 2 * GIB
 
 
 def test_initrd_too_large_for_the_upper_piece() -> None:

@@ -145,7 +145,12 @@ def test_kernel_lies_high_unless_it_cannot(
 ) -> None:
     initrd = make_initrd(10 * MIB)
     plan = loader.prepare(kernel=make_bzimage(), initrds=[initrd], machine=BIOS)
-    assert all(segment.mem >= 4 * GIB for segment in plan.segments)
+    assert_placed(plan, BIOS)
+    assert all(0x34000000 < segment.mem < 4 * GIB for segment in plan.segments)
+    # What has no room below 4 GiB lies above, where the running kernel takes its memory first.
+    plan = loader.prepare(kernel=make_bzimage(), initrds=[make_initrd(3 << 29)], machine=BIOS)
+    assert_placed(plan, BIOS)
+    assert plan.segments[1].mem >= 4 * GIB
     # Without the flag for memory above 4 GiB all of it lies below, and is no worse placed.
     plan = loader.prepare(kernel=make_bzimage(xloadflags=1), initrds=[initrd], machine=BIOS)
     assert_placed(plan, BIOS)
