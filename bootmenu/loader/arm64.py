@@ -9,8 +9,9 @@ page comes first, and a page that happens to lie inside a destination is set asi
 that every later page walks: loading into the low memory that it hands out first is quadratic
 in the size of the images. So kernel and initrd go to the top of memory, except a kernel that
 must lie near its start: that is one of before 4.6, which cannot use the memory below itself and
-which wants its tree within 512 MiB. Nor do they go above 48 bits, which many kernels cannot
-address, while there is room below.
+which wants its tree within 512 MiB. The top is that of what lies below 4 GiB while there is room:
+the kernel takes what lies above before any of that. Nor do they go above 48 bits, which many
+kernels cannot address, while there is room below.
 """
 
 from __future__ import annotations
