@@ -103,7 +103,7 @@ class MenuApp(App[int], inherit_css=False, inherit_bindings=False):
         if busy and not self._loading:
             self._show_loading()
         elif not busy and self._loading and not self.booting:
-            self._to_menu()
+            self._end_loading()
         if self.terminal is not None:
             self.terminal.keep = state.phase.name == "starting"
         self._update()
@@ -292,10 +292,18 @@ class MenuApp(App[int], inherit_css=False, inherit_bindings=False):
 
     def _show_loading(self) -> None:
         from bootmenu.ui.screens.load import LoadScreen
+        from bootmenu.ui.screens.reading import ErrorScreen
 
         self.cancelling = False
-        self._to_menu()
+        # A failure stays below until it was read: the state of a load that failed at once
+        # can come after its answer, on another connection.
+        if not isinstance(self.screen, ErrorScreen):
+            self._to_menu()
         self.push_screen(LoadScreen())
+
+    def _end_loading(self) -> None:
+        while self._loading:
+            self.pop_screen()
 
     def show_failure(self, title: str, error: CallError) -> None:
         """Show what failed and what to do, until a key is pressed."""

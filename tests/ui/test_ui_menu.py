@@ -227,6 +227,21 @@ async def test_load_asked_for_on_another_console_is_shown_here(open_menu: OpenMe
         await menu.sees("=> * Debian GNU/Linux")
 
 
+async def test_a_failure_stays_to_be_read_when_the_state_of_its_load_comes_after_it(
+    open_menu: OpenMenu,
+) -> None:
+    service = FakeService()
+    async with open_menu(service) as menu:
+        await menu.press("enter")
+        await menu.sees("Could not start Debian GNU/Linux")
+        service.change(phase=Phase.loading, title="Debian GNU/Linux")
+        await menu.sees("Loading Debian GNU/Linux")
+        service.change(phase=Phase.waiting, title="", status="it was not started")
+        await menu.sees("Could not start Debian GNU/Linux", "What to do:")
+        await menu.press("enter")
+        await menu.sees("=> * Debian GNU/Linux", "it was not started")
+
+
 async def test_esc_cancels_a_load_and_the_menu_goes_on(open_menu: OpenMenu) -> None:
     service = FakeService(starts=True)
     service.step_time = 0.3
