@@ -8,21 +8,28 @@ where the kernel is entered in 64-bit mode.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from io import BytesIO
+from typing import BinaryIO, NamedTuple
 
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
 from bootmenu.images import bzimage
 from bootmenu.images.damage import DAMAGED
+from bootmenu.images.packed import Packed, reading
 from bootmenu.model import FileSlice
 
 MAX_SEGMENTS = 64
 MAX_SIZE = 1 << 30
+MAX_UNPACKED = 4 << 30
+"""How long a compressed file may say that it is, debug information included."""
 _PIECE = 1 << 20
 _ALIGNMENT = 2 << 20
 _FIELDS = ("p_paddr", "p_vaddr", "p_memsz", "p_filesz", "p_offset")
+_SECTIONS_AT = struct.Struct("<Q10xHH")  # e_shoff, e_shentsize, e_shnum
+_E_SHOFF = 40
 
 
 class Part(NamedTuple):
@@ -35,13 +42,13 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The segments of *file* in memory, as a Stream of the model.
+    """The segments of *file*, or of what it unpacks to, in memory. It is a Stream of the model.
 
     *size* bytes are loaded, *memory* are taken, and the entry point lies at *entry*, counted
     from the first; that one is meant for the physical address *address*.
     """
 
-    file: FileSlice
+    file: FileSlice | Packed
     parts: tuple[Part, ...]
     size: int
     memory: int
@@ -54,7 +61,7 @@ class Layout:
     def pieces(self) -> Iterator[bytes | memoryview]:
         """The bytes in the order of their addresses."""
         at = 0
-        with open_slice(self.file) as file:
+        with reading(self.file) as file:
             for part in self.parts:
                 while at < part.at:
                     gap = min(_PIECE, part.at - at)
@@ -65,9 +72,7 @@ class Layout:
                 while left:
                     piece = file.read(min(_PIECE, left))
                     if not piece:
-                        raise _damaged(
-                            self.file, f"it became shorter, byte {file.tell():,} is missing"
-                        )
+                        raise _damaged(self.file, f"byte {file.tell():,} of it is missing")
                     yield piece
                     left -= len(piece)
                     at += len(piece)
@@ -101,38 +106,79 @@ class Header:
         return self.pref_address % _ALIGNMENT
 
 
-def layout(file: FileSlice) -> Layout:
-    """How the ELF *file* lies in memory. Raises ImageError when it is no kernel."""
+def unpacked_size(head: bytes, path: str) -> int:
+    """How many bytes the ELF file has that begins with *head*, by its own account.
+
+    *path* is for messages. Raises ImageError when it is no kernel, or larger than can be.
+    """
+    _, loads = _program_headers(_without_sections(head, path), path)
+    at, each, count = _SECTIONS_AT.unpack_from(head, _E_SHOFF)
+    ends = [one["p_offset"] + one["p_filesz"] for one in loads]
+    size: int = max([at + each * count, *ends])
+    if size > MAX_UNPACKED:
+        raise _damaged(path, f"it says that it is {size:,} bytes long")
+    return size
+
+
+def layout(file: FileSlice | Packed, head: bytes = b"") -> Layout:
+    """How the ELF *file* lies in memory; of a packed one, *head* is how it begins.
+
+    Raises ImageError when it is no kernel.
+    """
+    if isinstance(file, FileSlice):
+        with open_slice(file) as opened:
+            entry, loads = _program_headers(opened, str(file))
+    else:
+        entry, loads = _program_headers(_without_sections(head, str(file)), str(file))
+    found = _laid_out(file, entry, sorted(loads, key=lambda one: one["p_paddr"]))
+    offsets = [part.offset for part in found.parts if part.size]
+    if isinstance(file, Packed) and offsets != sorted(offsets):
+        raise ImageError(
+            f"{file}: its parts lie in another order than in memory, "
+            "which can only be loaded from a file that is not compressed",
+            hint="unpack it, and name what comes out",
+        )
+    return found
+
+
+def _without_sections(head: bytes, path: str) -> BinaryIO:
+    """The headers in *head*, without the word that there are sections at the far end."""
+    if len(head) < _E_SHOFF + _SECTIONS_AT.size:
+        raise _damaged(path, "its header is incomplete")
+    return BytesIO(head[:_E_SHOFF] + bytes(8) + head[_E_SHOFF + 8 :])
+
+
+def _program_headers(opened: BinaryIO, path: str) -> tuple[int, list[dict[str, int]]]:
+    """The entry point, and the fields of every segment that is loaded."""
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
 
-    with open_slice(file) as opened:
-        try:
-            elf = ELFFile(opened)
-            if elf.elfclass != 64 or not elf.little_endian:
-                raise ImageError(
-                    f"{file}: an ELF file of {elf.elfclass} bits, "
-                    f"{'little' if elf.little_endian else 'big'} endian",
-                    hint="kernels of 64 bits, little endian, can be started",
-                )
-            entry = int(elf["e_entry"])
-            if elf["e_type"] not in ("ET_EXEC", "ET_DYN"):
-                raise _damaged(file, f"it is no executable ({elf['e_type']})")
-            if elf["e_phnum"] > MAX_SEGMENTS:
-                raise _damaged(file, f"it has {elf['e_phnum']} segments")
-            if any(segment.header["p_type"] == "PT_INTERP" for segment in elf.iter_segments()):
-                raise _damaged(file, "it is a program for a running system")
-            found = [
-                {name: int(segment.header[name]) for name in _FIELDS}
-                for segment in elf.iter_segments()
-                if segment.header["p_type"] == "PT_LOAD"
-            ]
-        except (ELFError, ValueError, LookupError, TypeError, ArithmeticError) as error:
-            raise _damaged(file, str(error) or type(error).__name__) from error
-    return _laid_out(file, entry, sorted(found, key=lambda one: one["p_paddr"]))
+    try:
+        elf = ELFFile(opened)
+        if elf.elfclass != 64 or not elf.little_endian:
+            raise ImageError(
+                f"{path}: an ELF file of {elf.elfclass} bits, "
+                f"{'little' if elf.little_endian else 'big'} endian",
+                hint="kernels of 64 bits, little endian, can be started",
+            )
+        if elf["e_type"] not in ("ET_EXEC", "ET_DYN"):
+            raise _damaged(path, f"it is no executable ({elf['e_type']})")
+        if elf["e_phnum"] > MAX_SEGMENTS:
+            raise _damaged(path, f"it has {elf['e_phnum']} segments")
+        segments = [segment.header for segment in elf.iter_segments()]
+        if any(segment["p_type"] == "PT_INTERP" for segment in segments):
+            raise _damaged(path, "it is a program for a running system")
+        loads = [
+            {name: int(segment[name]) for name in _FIELDS}
+            for segment in segments
+            if segment["p_type"] == "PT_LOAD"
+        ]
+        return int(elf["e_entry"]), loads
+    except (ELFError, ValueError, LookupError, TypeError, ArithmeticError) as error:
+        raise _damaged(path, str(error) or type(error).__name__) from error
 
 
-def _laid_out(file: FileSlice, entry: int, loads: list[dict[str, int]]) -> Layout:
+def _laid_out(file: FileSlice | Packed, entry: int, loads: list[dict[str, int]]) -> Layout:
     loads = [one for one in loads if one["p_memsz"]]
     if not loads:
         raise _damaged(file, "it has nothing to load")
@@ -172,5 +218,5 @@ def image_head(found: Layout, size: int) -> bytes:
     return head
 
 
-def _damaged(file: FileSlice, why: str) -> ImageError:
+def _damaged(file: object, why: str) -> ImageError:
     return ImageError(f"{file}: damaged or no kernel: {why}", hint=DAMAGED)

@@ -97,9 +97,7 @@ class KernelImage:
         """
         at = getattr(self.header, "version_at", 0)
         if at:  # a bzImage is packed: it says its version outside
-            with open_slice(self.file) as file:
-                file.seek(at)
-                text = file.read(_BANNER_MAX).split(b"\0", 1)[0]
+            text = _first(pieces_of(self.bare), at + _BANNER_MAX)[at:].split(b"\0", 1)[0]
             return text.decode("ascii", "replace").split(" ", 1)[0]
         return _find_version(pieces_of(self.source))
 
@@ -143,7 +141,7 @@ def _look(wrapped: _Wrapped) -> tuple[bytes, Recognised]:
         if wrapped.compression is None:
             head = file.read(HEAD)
         else:
-            head = _first(codec_of(wrapped.compression)(file, str(wrapped.file)))
+            head = _first(codec_of(wrapped.compression)(file, str(wrapped.file)), HEAD)
     return head, recognise(head)
 
 
@@ -192,7 +190,7 @@ def _open(
     if wrapped.outer:
         words += f" in {article(wrapped.outer)}"
     if found.kind is Kind.ELF:
-        return _of_elf(kernel, wrapped, words, arch)
+        return _of_elf(kernel, wrapped, words, head, arch)
     if found.kind is Kind.BZIMAGE:
         return _of_bzimage(kernel, wrapped, words, head)
     module = arm64 if arch is Arch.ARM64 else riscv64
@@ -215,36 +213,46 @@ def _open(
 def _of_bzimage(kernel: FileSlice, wrapped: _Wrapped, words: str, head: bytes) -> KernelImage:
     from bootmenu.images import bzimage
 
-    header = bzimage.parse(head, str(kernel))
-    if wrapped.compression is not None:
-        raise ImageError(
-            f"{kernel}: {words}: a bzImage is compressed in itself",
-            hint="unpack it once, and name what comes out",
-        )
-    _verify(wrapped)
-    bzimage.check_size(header, head, wrapped.file.size, str(kernel))
-    payload = wrapped.file.part(header.payload_offset, header.payload_size)
-    return KernelImage(kernel, Arch.X86_64, words, header, payload, wrapped.file)
+    name = str(kernel)
+    header = bzimage.parse(head, name)
+    start, size = header.payload_offset, header.payload_size
+
+    def check(head: bytes, total: int) -> None:
+        bzimage.check_size(header, head, total, name)
+
+    if wrapped.compression is None:
+        _verify(wrapped)
+        check(head, wrapped.file.size)
+        payload = wrapped.file.part(start, size)
+        return KernelImage(kernel, Arch.X86_64, words, header, payload, wrapped.file)
+    codec = codec_of(wrapped.compression)
+    packed = Packed(wrapped.file, codec, size, check, wrapped.checksums, start=start)
+    bare = replace(packed, start=0, size=start + size, trailer=True)
+    return KernelImage(kernel, Arch.X86_64, words, header, packed, bare)
 
 
-def _of_elf(kernel: FileSlice, wrapped: _Wrapped, words: str, arch: Arch) -> KernelImage:
+def _of_elf(
+    kernel: FileSlice, wrapped: _Wrapped, words: str, head: bytes, arch: Arch
+) -> KernelImage:
     from bootmenu.images import elf
 
-    if wrapped.compression is not None:
-        raise ImageError(
-            f"{kernel}: {words}: an ELF file must lie unpacked, to be read in its own order",
-            hint="unpack it, and name what comes out",
-        )
-    _verify(wrapped)
-    layout = elf.layout(wrapped.file)
+    bare: FileSlice | Packed = wrapped.file
+    if wrapped.compression is None:
+        _verify(wrapped)
+        layout = elf.layout(wrapped.file)
+    else:
+        size = elf.unpacked_size(head, str(kernel))
+        codec = codec_of(wrapped.compression)
+        packed = Packed(wrapped.file, codec, size, checksums=wrapped.checksums)
+        layout = elf.layout(packed, head)
+        bare = replace(packed, trailer=True)
     if arch is Arch.X86_64:
         header = elf.Header(layout.memory, layout.entry, layout.address)
-        return KernelImage(kernel, arch, words, header, layout, wrapped.file)
-    head = elf.image_head(layout, HEAD)
+        return KernelImage(kernel, arch, words, header, layout, bare)
     module = arm64 if arch is Arch.ARM64 else riscv64
+    image = module.parse(elf.image_head(layout, HEAD), str(kernel))
     # An arm64 kernel loads Images, a riscv64 one loads ELF files.
-    bare = layout if arch is Arch.ARM64 else wrapped.file
-    return KernelImage(kernel, arch, words, module.parse(head, str(kernel)), layout, bare)
+    return KernelImage(kernel, arch, words, image, layout, layout if arch is Arch.ARM64 else bare)
 
 
 CODECS = {
@@ -275,14 +283,14 @@ def codec_of(compression: Kind) -> Codec:
     return codec
 
 
-def _first(pieces: Iterator[bytes]) -> bytes:
-    """The first :data:`HEAD` bytes, or all if there are fewer."""
+def _first(pieces: Iterator[bytes | memoryview], size: int) -> bytes:
+    """The first *size* bytes, or all if there are fewer."""
     head = b""
     for piece in pieces:
-        head += piece[:HEAD]
-        if len(head) >= HEAD:
+        head += piece[: size - len(head)]
+        if len(head) == size:
             break
-    return head[:HEAD]
+    return head
 
 
 def _find_version(pieces: Iterator[bytes | memoryview]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
@@ -41,8 +42,9 @@ def raw(file: BinaryIO, _path: str) -> Iterator[bytes]:
 class Packed:
     """What *file* unpacks to, of which *size* bytes are loaded. It is a Stream of the model.
 
-    The bytes in the file must have the *checksums*. With *trailer*, the pieces are all that it
-    unpacks to: what follows the kernel, such as a signature, belongs to its file.
+    *start* bytes before them are left out. The bytes in the file must have the *checksums*.
+    With *trailer*, the pieces are all that it unpacks to: what follows the kernel, such as a
+    signature, belongs to its file.
     """
 
     file: FileSlice
@@ -51,6 +53,7 @@ class Packed:
     check: Check = field(compare=False, default=lambda _head, _total: None)
     checksums: tuple[Checksum, ...] = ()
     trailer: bool = False
+    start: int = 0
 
     def __str__(self) -> str:
         return str(self.file)
@@ -58,7 +61,8 @@ class Packed:
     def pieces(self) -> Iterator[bytes | memoryview]:
         """At most *size* bytes; ImageError when the rest is not what it should be."""
         total = 0
-        wanted = self.size + MAX_TRAILER if self.trailer else self.size
+        end = self.start + self.size
+        wanted = end + MAX_TRAILER if self.trailer else end
         head = b""
         with open_slice(self.file) as opened:
             summing = _Summing(opened, self.checksums)
@@ -66,10 +70,10 @@ class Packed:
             for piece in self.codec(file, str(self.file)):
                 if len(head) < HEAD:
                     head += piece[: HEAD - len(head)]
-                if total < wanted:
-                    yield memoryview(piece)[: wanted - total]
+                if total < wanted and total + len(piece) > self.start:
+                    yield memoryview(piece)[max(self.start - total, 0) : wanted - total]
                 total += len(piece)
-                if total > self.size + MAX_TRAILER:
+                if total > end + MAX_TRAILER:
                     raise ImageError(
                         f"{self.file}: damaged, it unpacks to far more than its header says",
                         hint=DAMAGED,
@@ -82,6 +86,55 @@ class Packed:
                 hint=DAMAGED,
             )
         self.check(head, total)
+
+
+class Readable(Protocol):
+    """What is read from front to back."""
+
+    def read(self, size: int, /) -> bytes | memoryview:
+        """At most *size* bytes; none at the end."""
+
+    def seek(self, offset: int, /) -> object:
+        """Go on at *offset*, which lies ahead."""
+
+    def tell(self) -> int:
+        """How many bytes lie before."""
+
+
+class _Forward:
+    """What is unpacked, as a file that goes forward only."""
+
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
+        self._pieces = pieces
+        self._piece = memoryview(b"")
+        self._at = 0
+
+    def read(self, size: int) -> memoryview:
+        if not self._piece:
+            self._piece = memoryview(next(self._pieces, b""))
+        read, self._piece = self._piece[:size], self._piece[size:]
+        self._at += len(read)
+        return read
+
+    def seek(self, offset: int) -> None:
+        while self._at < offset and self.read(offset - self._at):
+            pass
+
+    def tell(self) -> int:
+        return self._at
+
+
+@contextmanager
+def reading(file: FileSlice | Packed) -> Iterator[Readable]:
+    """*file*, or what it unpacks to, to be read from front to back; damage shows at the end."""
+    if isinstance(file, FileSlice):
+        with open_slice(file) as opened:
+            yield opened
+    else:
+        pieces = file.pieces()
+        yield _Forward(pieces)
+        for _ in pieces:  # what is behind the last segment counts in the checksums
+            pass
 
 
 class _Digest(Protocol):

@@ -85,6 +85,10 @@ def bzimage() -> bytes:
 
 _UKI = Path(__file__).parents[1] / "golden/uki-profiles/esp/EFI/Linux/particle_42.1.efi"
 _MKIMAGE = "mkimage -A arm64 -O linux -T {kind} -C {packing} -n x -d {files} out >&2 && cat out"
+_LD = (
+    "aarch64-linux-gnu-ld -n -b binary Image -o out -e 0x80000000 "
+    "--section-start=.data=0x80000000"
+)
 
 IMAGE_TARGETS = {
     "image-arm64": ImageTarget("cat Image"),
@@ -101,10 +105,10 @@ IMAGE_TARGETS = {
     "image-multi": ImageTarget(_MKIMAGE.format(kind="multi", packing="none", files="Image:riscv")),
     "image-fit": ImageTarget("mkimage -E -f fit.its out >&2 && cat out"),
     "image-uki": ImageTarget(f"cat {_UKI}"),
-    "image-vmlinux": ImageTarget(
-        "aarch64-linux-gnu-ld -n -b binary Image -o out -e 0x80000000 "
-        "--section-start=.data=0x80000000 && cat out"
-    ),
+    "image-vmlinux": ImageTarget(f"{_LD} && cat out"),
+    # This compression has no checksum: what is mutated in it is seen inside.
+    "image-vmlinux-lz4": ImageTarget(f"{_LD} && lz4 -q -l -c out"),
+    "image-bzimage-lz4": ImageTarget("lz4 -q -l -c bzimage"),
     "image-zboot": ImageTarget(
         "gzip -c Image >packed; printf 'MZ\\0\\0zimg\\0\\2\\0\\0\\0\\1\\0\\0' >out; "
         "truncate -s 24 out; printf gzip >>out; truncate -s 512 out; cat packed >>out; "

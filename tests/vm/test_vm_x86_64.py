@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import lzma
 from pathlib import Path
 
@@ -27,7 +28,7 @@ PAIR = Disk(
 )
 ENTRY = """\
 title Two initrds
-linux /vmlinuz
+linux /vmlinuz.gz
 initrd /initrd.img
 initrd /second.img
 options console=tty0 console=ttyS0 probe="two  words" quiet
@@ -53,7 +54,7 @@ def pc_disks() -> SampleDisks:
 
 @pytest.fixture(scope="module")
 def pair(pc_disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The disk with an entry that has two initrds."""
+    """The disk with an entry that has two initrds, and its kernel gzip'd."""
     linux = debian_kernel(Arch.X86_64, default_cache(), print).archive
     ((_, efivarfs),) = Tree.of_tar(linux, lambda path: path.endswith("/efivarfs.ko.xz")).items()
     second = Tree(
@@ -64,7 +65,7 @@ def pair(pc_disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Pat
         }
     )
     files = {
-        "vmlinuz": Node.file(pc_disks.kernel),
+        "vmlinuz.gz": Node.file(gzip.compress(pc_disks.kernel, 1)),
         "initrd.img": Node.file(pc_disks.initrd("pair")),
         "second.img": Node.file(second.cpio()),
         "loader/entries/pair.conf": Node.file(ENTRY.encode()),

@@ -41,6 +41,7 @@ COMMANDS = {
     "piped.zst": "zstd -q -1 <Image >piped.zst",
     "vmlinux": "aarch64-linux-gnu-ld -n -b binary Image -o vmlinux -e 0xffff800080000000 "
     "--section-start=.data=0xffff800080000000",
+    "vmlinux.gz": "gzip -1 -k vmlinux",
     "uImage": f"{UIMAGE} -T kernel -C none -d Image uImage",
     "uImage.gz": f"{UIMAGE} -T kernel -C gzip -d Image.gz uImage.gz",
     "uImage.lz4": f"{UIMAGE} -T kernel -C lz4 -d Image-legacy.lz4 uImage.lz4",
