@@ -86,8 +86,7 @@ def bzimage() -> bytes:
 _UKI = Path(__file__).parents[1] / "golden/uki-profiles/esp/EFI/Linux/particle_42.1.efi"
 _MKIMAGE = "mkimage -A arm64 -O linux -T {kind} -C {packing} -n x -d {files} out >&2 && cat out"
 _LD = (
-    "aarch64-linux-gnu-ld -n -b binary Image -o out -e 0x80000000 "
-    "--section-start=.data=0x80000000"
+    "aarch64-linux-gnu-ld -n -b binary Image -o out -e 0x80000000 --section-start=.data=0x80000000"
 )
 
 IMAGE_TARGETS = {
