@@ -71,7 +71,8 @@ class _Reader:
         memory = self.memory()
         tree = self.tree()
         compatible = self.text("proc/device-tree/compatible")
-        iomem = parse_iomem(self.text("proc/iomem"))
+        pc = self.pc() if arch is Arch.X86_64 else None
+        iomem = self.iomem(pc)
         return Machine(
             arch=arch,
             page_size=os.sysconf("SC_PAGE_SIZE"),
@@ -88,9 +89,17 @@ class _Reader:
             kexec=self.limits(),
             watchdogs=watchdogs(self.root),
             ports=ports(self.root),
-            pc=self.pc() if arch is Arch.X86_64 else None,
+            pc=pc,
             crash=self.crash(iomem),
         )
+
+    def iomem(self, pc: Pc | None) -> tuple[IoResource, ...]:
+        found = parse_iomem(self.text("proc/iomem"))
+        if pc is None or pc.efi is None:
+            return found
+        from bootmenu.discover.efi_tables import with_tables
+
+        return with_tables(found, self.root / "dev/kmsg")
 
     def crash(self, iomem: tuple[IoResource, ...]) -> CrashFacts:
         """Nothing where no memory is set aside for a crash kernel."""

@@ -10,7 +10,9 @@ from bootmenu.model.arch import Arch, Platform
 
 @dataclass(frozen=True, slots=True)
 class IoResource:
-    """A line of /proc/iomem: *start* and *end* (inclusive), its name, its nesting from 0."""
+    """A line of /proc/iomem, or what that should tell: *start* and *end* (inclusive), its name,
+    its nesting from 0.
+    """
 
     start: int
     end: int

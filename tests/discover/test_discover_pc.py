@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bootmenu.discover.efi_tables import with_tables
+from bootmenu.discover.machine import parse_iomem
 from bootmenu.discover.pc import read_pc
-from bootmenu.model import Efi, EfiRegion, FirmwareRange, Pc
+from bootmenu.loader.memory import usable
+from bootmenu.model import Arch, Efi, EfiRegion, FirmwareRange, Machine, Pc
 
 PARAMS = bytes(0x70) + (0x7F77D014).to_bytes(8, "little") + bytes(4096 - 0x78)
 SYSTAB = "ACPI20=0x7f77d014\nACPI=0x7f77d000\nSMBIOS=0x7f520000\n"
@@ -87,3 +90,38 @@ def test_uefi_without_runtime_services_is_not_handed_on(pc: Path) -> None:
 
 def test_nothing_readable_is_no_error(tmp_path: Path) -> None:
     assert read_pc(tmp_path) == Pc()
+
+
+LOG = """\
+5,0,0,-;Linux version 6.12.107+deb13-amd64
+6,1,0,-;BIOS-e820: [mem 0x0000000000100000-0x000000007fffffff] usable
+6,2,0,-;efi: EFI v2.7 by EDK II
+6,3,0,-;efi: SMBIOS=0x7f520000 ACPI 2.0=0x7f77d014 TPMEventLog=0x2ff0018 MEMATTR=0x1000018
+6,4,0,-;efi: Remove mem126: MMIO range=[0xffc00000-0xffffffff] (4MB) from e820 map
+"""
+IOMEM = """\
+00001000-0009ffff : System RAM
+00100000-02ffffff : System RAM
+  00200000-004fffff : Kernel code
+7f400000-7fffffff : Reserved
+"""
+
+
+def test_tables_of_uefi_in_ordinary_memory_are_kept_since_the_next_kernel_reads_them(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "kmsg"
+    log.write_text(LOG)
+    plain = parse_iomem(IOMEM)
+    found = with_tables(plain, log)
+    machine = Machine(Arch.X86_64, 4096, iomem=found)
+    assert [(part.start, part.end) for part in usable(machine)] == [
+        (0x1000, 0xA0000),
+        (0x100000, 0x1000000),
+        (0x1041000, 0x2FF0000),
+    ]
+    assert "UEFI table MEMATTR" in [resource.name for resource in found]
+    assert with_tables(found[:1], log) == found[:1]
+    assert with_tables(plain, tmp_path / "none") == plain
+    log.write_text("6,1,0,-;efi: EFI v2.7 by EDK II\n6,2,0,-;efi: MEMATTR=0xnothing\n")
+    assert with_tables(plain, log) == plain

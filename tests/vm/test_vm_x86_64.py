@@ -87,6 +87,8 @@ def test_next_kernel_has_both_initrds_and_all_that_the_firmware_said(
     facts = (MEMORY, TABLES, EFI, LEVELS) if uefi else (MEMORY, TABLES)
     before = [run(vm, fact) for fact in facts]
     assert not uefi or before[-1] == "2"
+    # Only the log tells of it, and a kernel on top of it would lead the next one astray.
+    assert ("UEFI table MEMATTR" in run(vm, "bootmenu plan B007-8664:bls:pair.conf")) is uefi
     vm.screen.type("exit\n")
     await_menu(vm, "Two initrds")
     choose(vm, "Two initrds")
