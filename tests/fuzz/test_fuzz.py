@@ -10,7 +10,7 @@ import pytest
 
 from tests.fuzz.targets import FOUND, TARGETS
 
-SECONDS = 4
+SECONDS = 2
 """Of fuzzing for each target; CONTRIBUTING.md says how to run one for longer."""
 
 
