@@ -297,7 +297,7 @@ class MenuApp(App[int], inherit_css=False, inherit_bindings=False):
         self.cancelling = False
         # A failure stays below until it was read: the state of a load that failed at once
         # can come after its answer, on another connection.
-        if not isinstance(self.screen, ErrorScreen):
+        if not any(isinstance(screen, ErrorScreen) for screen in self.screen_stack[-1:]):
             self._to_menu()
         self.push_screen(LoadScreen())
 
