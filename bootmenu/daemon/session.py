@@ -7,13 +7,16 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any
 
 from asyncvarlink import (
+    AnnotatedResult,
     FileDescriptorArray,
     VarlinkInterfaceRegistry,
     VarlinkInterfaceServerProtocol,
     VarlinkMethodCall,
+    VarlinkMethodSignature,
     VarlinkTransport,
 )
 from asyncvarlink.serviceinterface import VarlinkServiceInterface
@@ -168,11 +171,40 @@ class Peer:
         return await reports.entry(self._daemon, entry, json=json)
 
 
+class _Replies(AsyncIterator[AnnotatedResult]):
+    """Replies that are closed when nobody reads them any more.
+
+    asyncvarlink 0.3 calls aclose() then, and does not await it: here that is a task.
+    """
+
+    def __init__(self, replies: AsyncGenerator[AnnotatedResult, None]) -> None:
+        self._replies = replies
+
+    async def __anext__(self) -> AnnotatedResult:
+        return await anext(self._replies)
+
+    def aclose(self) -> asyncio.Task[None]:
+        return asyncio.ensure_future(self._replies.aclose())
+
+
+class _Registry(VarlinkInterfaceRegistry):
+    """The interfaces, whose methods with more than one reply give :class:`_Replies`."""
+
+    def lookup_method(
+        self, call: VarlinkMethodCall
+    ) -> tuple[Callable[..., Any], VarlinkMethodSignature]:
+        """The method that *call* names, and its types."""
+        method, signature = super().lookup_method(call)
+        if not signature.more:
+            return method, signature
+        return lambda **parameters: _Replies(method(**parameters)), signature
+
+
 class Session(VarlinkInterfaceServerProtocol):
     """The server's end of one connection."""
 
     def __init__(self, peer: Peer) -> None:
-        registry = VarlinkInterfaceRegistry()
+        registry = _Registry()
         registry.register_interface(wire.BootInterface(peer))
         about = VarlinkServiceInterface("bootmenu", "bootmenud", __version__, "", registry)
         registry.register_interface(about)
