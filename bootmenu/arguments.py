@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from functools import partial
 
 from bootmenu import __version__
 from bootmenu.errors import UsageError
-from bootmenu.model import Arch, Method, Platform
+
+TYPE_CHECKING = False  # that of typing, whose import is a tenth of what a command takes to start
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+ARCHES = ("arm64", "x86_64", "riscv64")
+PLATFORMS = ("efi", "pc", "ieee1275", "none")
+METHODS = ("auto", "classic", "file")
+"""What the model's Arch, Platform and Method are called. Here as words, and held to the model by
+a test: its import takes longer than all else that a command does before it asks the daemon."""
+
+_HELP = partial(argparse.RawDescriptionHelpFormatter, width=78)
+"""argparse would import shutil to ask the terminal for its width, at every option."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,7 +43,7 @@ def _parser() -> _Parser:
         prog="bootmenu",
         description="Finds every system that this machine could start, and starts one with kexec.\n"
         "Without a command, the menu on this terminal.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HELP,
     )
     parser.add_argument("--version", action="version", version=f"bootmenu {__version__}")
     parser.add_argument("--theme", metavar="NAME", help="what the menu looks like")
@@ -46,7 +58,7 @@ def _parser() -> _Parser:
             epilog="\n".join(
                 ["examples:", *(f"  bootmenu {name} {line}".rstrip() for line in examples)]
             ),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HELP,
         )
         made.set_defaults(command=name)
         return made
@@ -149,14 +161,14 @@ def _add_building(command: Command) -> None:
         "--arch arm64 -o image",
         "--arch arm64 -o image --kernel Image --modules /lib/modules/6.12.9",
     )
-    _arch(built, default=Arch.ARM64)
+    _arch(built, default="arm64")
     built.add_argument("-o", "--output", metavar="DIR", required=True, help="where to write them")
     built.add_argument("--kernel", metavar="FILE", help="a board's own kernel")
     built.add_argument("--modules", metavar="DIR", help="that kernel's modules")
     shown = command(
         "demo", "start the menu and sample disks in a virtual machine here", "--arch x86_64"
     )
-    _arch(shown, default=Arch.ARM64)
+    _arch(shown, default="arm64")
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
@@ -167,14 +179,13 @@ def _panic(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--panic", action="store_true", help=text)
 
 
-def _arch(parser: argparse.ArgumentParser, default: Arch | None = None) -> None:
+def _arch(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     parser.add_argument(
         "--arch",
-        type=Arch,
-        choices=list(Arch),
+        choices=ARCHES,
         default=default,
         metavar="ARCH",
-        help=", ".join(Arch),
+        help=", ".join(ARCHES),
     )
 
 
@@ -190,10 +201,9 @@ def _sources(parser: argparse.ArgumentParser) -> None:
     _arch(parser)
     parser.add_argument(
         "--platform",
-        type=Platform,
-        choices=list(Platform),
+        choices=PLATFORMS,
         metavar="PLATFORM",
-        help=f"the firmware that configurations see: {', '.join(Platform)}",
+        help=f"the firmware that configurations see: {', '.join(PLATFORMS)}",
     )
 
 
@@ -206,9 +216,8 @@ def _request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--append", metavar="CMDLINE", help="the next kernel's cmdline")
     parser.add_argument(
         "--method",
-        type=Method,
-        choices=list(Method),
-        default=Method.AUTO,
+        choices=METHODS,
+        default="auto",
         metavar="METHOD",
         help="the system call that loads: classic (kexec_load), file (kexec_file_load), or auto: "
         "classic unless it is forbidden here",

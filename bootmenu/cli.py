@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from bootmenu.arguments import parse
 from bootmenu.errors import BootmenuError, UsageError
 
+TYPE_CHECKING = False  # that of typing, see arguments.py
 if TYPE_CHECKING:
+    from typing import Any
+
     from bootmenu.daemon.client import Daemon
     from bootmenu.daemon.interface import Request
 
@@ -92,11 +93,20 @@ def _daemon(options: argparse.Namespace) -> int:
             descriptor=options.fd,
             roots=parse_root_arguments(options.root),
             capture=options.machine,
-            arch=options.arch,
-            platform=options.platform,
+            **_pretended(options),
         )
     )
     return 0
+
+
+def _pretended(options: argparse.Namespace) -> dict[str, Any]:
+    """What of the machine's facts is overruled."""
+    from bootmenu.model import Arch, Platform
+
+    return {
+        "arch": Arch(options.arch) if options.arch else None,
+        "platform": Platform(options.platform) if options.platform else None,
+    }
 
 
 # --- what there is ---------------------------------------------------------------------
@@ -116,7 +126,7 @@ def _list(options: argparse.Namespace) -> int:
     )
 
     volumes = parse_root_arguments(options.root)
-    facts = machine_reader(arch=options.arch, platform=options.platform)()
+    facts = machine_reader(**_pretended(options))()
     found = scan_all(facts, volumes)
     _print((render_json if options.json else render_text)(volumes, found))
     # The JSON has a place for problems of entries only.
@@ -142,6 +152,8 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _machine(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
     from bootmenu.daemon.scanning import machine_reader
     from bootmenu.discover.machine import capture
 
@@ -239,7 +251,7 @@ def _opened(options: argparse.Namespace) -> Iterator[Daemon]:
     if options.platform:
         arguments.append(f"--platform={options.platform}")
     if getattr(options, "machine", ""):
-        arguments.append(f"--machine={Path(options.machine).absolute()}")
+        arguments.append(f"--machine={os.path.abspath(options.machine)}")  # noqa: PTH100
     with open_daemon(arguments) as daemon:
         yield daemon
 
@@ -268,11 +280,14 @@ def _requested(options: argparse.Namespace) -> Iterator[tuple[Daemon, Request]]:
 
 
 def _build(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
     from bootmenu.appliance import build
+    from bootmenu.model import Arch
 
     kernel, modules = (Path(text) if text else None for text in (options.kernel, options.modules))
     result = build(
-        options.arch, Path(options.output), kernel=kernel, modules=modules, report=_report
+        Arch(options.arch), Path(options.output), kernel=kernel, modules=modules, report=_report
     )
     _print(result.text())
     return 0
@@ -280,8 +295,9 @@ def _build(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     from bootmenu.appliance.vm import demo
+    from bootmenu.model import Arch
 
-    demo(options.arch, report=_report)
+    demo(Arch(options.arch), report=_report)
     return 0
 
 

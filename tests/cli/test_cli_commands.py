@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bootmenu import arguments as words
 from bootmenu.cli import main
 from bootmenu.discover.machine import capture, restore
-from bootmenu.model import Arch, Cpu, IoResource, Machine
+from bootmenu.model import Arch, Cpu, IoResource, Machine, Method, Platform
 
 COMMANDS = (
     *("list", "show", "inspect", "machine", "doctor", "plan", "load", "boot", "unload"),
@@ -217,6 +218,12 @@ def test_a_wrong_command_line_is_explained(
     assert errors.startswith("bootmenu: ")
     assert message in errors.splitlines()[0]
     assert "Traceback" not in errors
+
+
+def test_the_command_line_knows_the_words_of_the_model() -> None:
+    assert tuple(Arch) == words.ARCHES
+    assert tuple(Platform) == words.PLATFORMS
+    assert tuple(Method) == words.METHODS
 
 
 def test_what_keeps_a_private_daemon_from_starting_is_said() -> None:
