@@ -19,8 +19,7 @@ TYPE_CHECKING = False  # that of typing, see arguments.py
 if TYPE_CHECKING:
     from typing import Any
 
-    from bootmenu.daemon.client import Daemon
-    from bootmenu.daemon.interface import Request
+    from bootmenu.daemon.calls import Daemon
 
 PLAN_MIN, PLAN_MAX = 70, 132
 """Columns of a plan, whatever the terminal has."""
@@ -218,10 +217,8 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _boot(options: argparse.Namespace) -> int:
-    from bootmenu.daemon.interface import Method
-
     with _requested(options) as (daemon, request):
-        daemon.call("Boot", request=request, method=Method(options.method))
+        daemon.call("Boot", request=request, method=options.method)
     return 0
 
 
@@ -235,9 +232,7 @@ def _unload(options: argparse.Namespace) -> int:
 
 def _how(options: argparse.Namespace) -> dict[str, Any]:
     """How it shall be loaded, as the daemon's methods take it."""
-    from bootmenu.daemon.interface import Method
-
-    return {"method": Method(options.method), "panic": options.panic}
+    return {"method": options.method, "panic": options.panic}
 
 
 @contextmanager
@@ -257,7 +252,7 @@ def _opened(options: argparse.Namespace) -> Iterator[Daemon]:
 
 
 @contextmanager
-def _requested(options: argparse.Namespace) -> Iterator[tuple[Daemon, Request]]:
+def _requested(options: argparse.Namespace) -> Iterator[tuple[Daemon, dict[str, Any]]]:
     """The daemon, and what *options* ask it to start."""
     from bootmenu.daemon.client import request_for
 

@@ -18,9 +18,8 @@ from typing import Protocol
 
 from asyncvarlink import LastResult, TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 
+from bootmenu.daemon import INTERFACE
 from bootmenu.errors import BootmenuError, DaemonError
-
-INTERFACE = "org.bootmenu.Boot"
 
 _log = logging.getLogger(__name__)
 
