@@ -157,6 +157,8 @@ class Compiler:
             "PYTHONHASHSEED": "0",
             # Whether its own modules were compiled before shows in the byte code, too.
             "PYTHONDONTWRITEBYTECODE": "1",
+            # Columns, for the carets under lines of source that the image does not have.
+            "PYTHONNODEBUGRANGES": "1",
             "LANG": "C.UTF-8",
         }
         return run([*command, program, *arguments], environment=environment, folder=folder).stdout
