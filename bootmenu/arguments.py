@@ -210,9 +210,11 @@ def _sources(parser: argparse.ArgumentParser) -> None:
 def _request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("entry", metavar="ENTRY", nargs="?", help="its id or title")
     parser.add_argument("--kernel", metavar="FILE", help="a path here, or DEVICE:PATH")
-    parser.add_argument("--initrd", metavar="FILE", action="append", default=[])
+    again = "may be repeated, the order counts"
+    parser.add_argument("--initrd", metavar="FILE", action="append", default=[], help=again)
     parser.add_argument("--dtb", metavar="FILE", help="instead of this machine's device tree")
-    parser.add_argument("--overlay", metavar="FILE", action="append", default=[])
+    again = f"parameters may follow: 'fan.dtbo speed=2'; {again}"
+    parser.add_argument("--overlay", metavar="FILE", action="append", default=[], help=again)
     parser.add_argument("--append", metavar="CMDLINE", help="the next kernel's cmdline")
     parser.add_argument(
         "--method",
