@@ -15,11 +15,11 @@ def attach() -> Iterator[Callable[[Path], str]]:
     def attached(image: Path) -> str:
         node = run("losetup", "--find", "--show", image)
         nodes.append(node)
+        run("blockdev", "--setrw", node)  # it is as its last user, whoever that was, has left it
         return node
 
     yield attached
     for node in nodes:
-        run("blockdev", "--setrw", node)  # or its next user finds it read-only
         run("losetup", "--detach", node)
 
 
