@@ -47,7 +47,8 @@ class Placement(NamedTuple):
     initrds: tuple[int, ...]
     tree: int
     trampoline: int | None  # where one is needed
-    high: bool
+    high: bool  # the kernel
+    initrd_high: bool
 
 
 def place(
@@ -79,6 +80,7 @@ def place(
                 found.tree,
                 found.trampoline,
                 found.high,
+                found.initrd_high,
             )
     reach = (
         "the initrd must lie within 32 GiB of the kernel"
@@ -137,6 +139,7 @@ class _Found(NamedTuple):
     tree: int
     trampoline: int | None
     high: bool
+    initrd_high: bool
 
 
 def _by_reach(free: Sequence[Range]) -> Iterator[Sequence[Range]]:
@@ -163,7 +166,8 @@ def _preferred(free: Sequence[Range], needs: _Needs) -> _Found | None:
             holes.take(tree, TREE_SIZE)
             code = holes.highest(needs.page, needs.page) if needs.trampoline else None
             if code is not None or not needs.trampoline:
-                return _Found(pair.kernel, pair.initrd, tree, code, order is not _bottom)
+                high = order is not _bottom
+                return _Found(pair.kernel, pair.initrd, tree, code, high, initrd_high=True)
     return None
 
 
@@ -197,7 +201,8 @@ def _anyhow(free: Sequence[Range], needs: _Needs) -> _Found | None:
     if found is None:
         return None
     initrd = found.get("initrd", 0)
-    return _Found(found["kernel"], initrd, found["tree"], found.get("trampoline"), high=False)
+    code = found.get("trampoline")
+    return _Found(found["kernel"], initrd, found["tree"], code, high=False, initrd_high=False)
 
 
 def _tree_window(kernel: int, reach: int | None) -> tuple[int, int | None]:

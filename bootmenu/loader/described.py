@@ -15,6 +15,7 @@ from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.inset import inset
 from bootmenu.loader.memory import align_down, align_up
 from bootmenu.loader.preflight import examine
+from bootmenu.loader.reasons import ANYWHERE, IN_RESERVE, level, preferred
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Segment, Stream, TreeEdit, size_of
 
 
@@ -59,7 +60,8 @@ def make_plan(
 ) -> LoadPlan:
     """The plan that loads *image* with *tree* to where it was placed."""
     page = machine.page_size
-    where = _where(placed, image, kept)
+    where = _where(placed, image, machine, kept)
+    first = _where_initrd(placed, initrds, machine, kept)
     flat = tree.serialize()
     dtb = Segment("dtb", flat, placed.tree, align_up(len(flat), page), "a 2 MiB block of its own")
     images = [
@@ -76,7 +78,7 @@ def make_plan(
                 initrd,
                 start,
                 align_up(size_of(initrd), page),
-                _reason(initrd, number),
+                "behind the one before" if number else first,
             )
             for number, (initrd, start) in enumerate(zip(initrds, placed.initrds, strict=True))
         ),
@@ -155,15 +157,33 @@ def _dump(kept: Reserve) -> Dump:
     return Dump((header.mem, header.memsz), regions)
 
 
-def _where(placed: arm64.Placement, image: KernelImage, kept: Reserve | None) -> str:
+def _where(
+    placed: arm64.Placement, image: KernelImage, machine: Machine, kept: Reserve | None
+) -> str:
     """Why the kernel lies as high as it does."""
     if kept is not None:
-        return "in the memory that is set aside for a crash kernel"
+        return IN_RESERVE
     if placed.high:
-        return "high: memory there is handed out last, which keeps the load fast"
+        what = "it and its initrd" if placed.initrds else "it"
+        return preferred(placed.kernel + placed.kernel_size, machine, what)
     if image.anywhere:
-        return "wherever there is room: no better place has any"
-    return "as low as there is room: it must lie near the start of memory"
+        return ANYWHERE
+    return "as low as there is room: memory below it may be lost"
+
+
+def _where_initrd(
+    placed: arm64.Placement, initrds: Initrds, machine: Machine, kept: Reserve | None
+) -> str:
+    """Why the first initrd, if there is any, lies where it does."""
+    extent = _extent(placed, initrds)
+    if extent is not None and isinstance(initrds[0], bytes):
+        return "empty, so that the kernel does not take up this boot menu's own"
+    if kept is not None:
+        return IN_RESERVE
+    near = "within 32 GiB of the kernel"
+    if extent is None or not placed.initrd_high:
+        return near
+    return f"{level(extent.end, machine)}, {near}"
 
 
 def _initrds(files: Sequence[FileSlice | Stream], base: DeviceTree) -> Initrds:
@@ -175,12 +195,6 @@ def _extent(placed: arm64.Placement, initrds: Initrds) -> Initrd | None:
     if not initrds:
         return None
     return Initrd(placed.initrds[0], placed.initrds[-1] + size_of(initrds[-1]))
-
-
-def _reason(initrd: FileSlice | Stream | bytes, number: int) -> str:
-    if isinstance(initrd, bytes):
-        return "empty, so that the kernel does not take up this boot menu's own"
-    return "behind the one before" if number else "high, within 32 GiB of the kernel"
 
 
 def _pages(image: KernelImage) -> str:

@@ -21,8 +21,9 @@ from bootmenu.loader.boot_params import SEED_SIZE, Told
 from bootmenu.loader.crash import Reserve
 from bootmenu.loader.fitting import Part, Places, fit, on_top
 from bootmenu.loader.initrd import Initrds, consecutive, open_initrds, padded
-from bootmenu.loader.memory import Holes, Range, align_up, no_room, usable
+from bootmenu.loader.memory import Holes, Range, align_up, no_room, ram, usable
 from bootmenu.loader.preflight import error, examine, note, warning
+from bootmenu.loader.reasons import ANYWHERE, IN_RESERVE, preferred
 from bootmenu.model import (
     FileSlice,
     Finding,
@@ -51,6 +52,7 @@ class Placement(NamedTuple):
     initrds: tuple[int, ...]
     params: int
     trampoline: int
+    high: bool  # else some of it is wherever it fits
 
 
 def prepare(
@@ -91,8 +93,7 @@ def prepare(
         start = placed.initrds[0]
         told = told._replace(initrd=(start, placed.initrds[-1] + size_of(contents[-1]) - start))
     params = boot_params.build(told, pc, placed.params)
-    where = _where(header, kept)
-    segments = tuple(_segments(image, header, contents, placed, params, where=where))
+    segments = tuple(_segments(image, header, contents, placed, params, machine=machine, kept=kept))
     plan = LoadPlan(
         arch=machine.arch,
         entry=placed.trampoline,
@@ -144,13 +145,16 @@ def place(
         places["kernel"] = _fixed(header, size, holes)
         holes.take(places["kernel"], size)
     parts = dict(_parts(header, size, sum(sizes), params))
-    found = on_top(holes.free, parts) or fit(holes.free, parts)
+    high = on_top(holes.free, parts)
+    found = high or fit(holes.free, parts)
     if found is None:
         reach = "all must lie above 1 MiB" + ("" if header.above_4g else " and below 4 GiB")
         raise no_room(size, sum(sizes), Holes(free), reach, crash=bool(inside))
     places |= found
     starts = consecutive(places.get("initrd", 0), sizes)
-    return Placement(places["kernel"], size, starts, places["params"], places["trampoline"])
+    return Placement(
+        places["kernel"], size, starts, places["params"], places["trampoline"], high is not None
+    )
 
 
 def _fixed(header: PcHeader, size: int, holes: Holes) -> int:
@@ -176,12 +180,21 @@ def _parts(header: PcHeader, kernel: int, initrd: int, params: int) -> Iterator[
     yield "trampoline", Part(PAGE, PAGE, low=LOWEST, high=limit)
 
 
-def _where(header: PcHeader, kept: Reserve | None) -> str:
-    """Why kernel and initrd lie as high as they do."""
+def _where(end: int, placed: Placement, machine: Machine, kept: Reserve | None) -> str:
+    """Why an image that ends at *end* lies as high as it does."""
     if kept is not None:
-        return "in the memory that is set aside for a crash kernel"
-    high = "high" if header.above_4g else "high, below 4 GiB"
-    return f"{high}: memory there is handed out last, which keeps the load fast"
+        return IN_RESERVE
+    return preferred(end, machine) if placed.high else ANYWHERE
+
+
+def _where_initrd(
+    end: int, header: PcHeader, placed: Placement, machine: Machine, kept: Reserve | None
+) -> str:
+    """Why the initrds, which end at *end*, lie as high as they do."""
+    reach = header.initrd_max + 1
+    if kept is None and not header.above_4g and reach < min(ram(machine)[-1].end, LIMIT):
+        return "as high as this kernel looks for it"
+    return _where(end, placed, machine, kept)
 
 
 def _segments(
@@ -191,8 +204,10 @@ def _segments(
     placed: Placement,
     params: bytes,
     *,
-    where: str,
+    machine: Machine,
+    kept: Reserve | None,
 ) -> Iterator[Segment]:
+    where = _where(placed.kernel + placed.kernel_size, placed, machine, kept)
     yield Segment(
         "kernel",
         image.source,
@@ -203,9 +218,10 @@ def _segments(
         else "where it was linked to lie",
     )
     for number, (initrd, start) in enumerate(zip(initrds, placed.initrds, strict=True)):
+        end = placed.initrds[-1] + size_of(initrds[-1])
+        why = _where_initrd(end, header, placed, machine, kept)
         size = align_up(size_of(initrd), PAGE)
-        reason = "behind the one before" if number else where
-        yield Segment("initrd", initrd, start, size, reason)
+        yield Segment("initrd", initrd, start, size, "behind the one before" if number else why)
     yield Segment(
         "boot_params",
         params,

@@ -68,13 +68,14 @@ def bzimage(**fields: Any) -> bytes:
     said = {
         "version": 0x20F, "alignment": 2 * MIB, "relocatable": 1, "xloadflags": 0x7F,
         "cmdline_size": 2047, "pref_address": 16 * MIB, "init_size": 8 * MIB,
+        "initrd_max": 0x7FFFFFFF,
     } | fields  # fmt: skip
     head = bytearray(1024)
     head[0x1F1] = 1  # sectors of setup code besides the first
     struct.pack_into("<I", head, 0x1F4, MIB // 16)
     struct.pack_into("<HH4sH", head, 0x1FE, 0xAA55, 0x6AEB, b"HdrS", said["version"])
     head[0x211] = 1
-    struct.pack_into("<I", head, 0x22C, 0x7FFFFFFF)
+    struct.pack_into("<I", head, 0x22C, said["initrd_max"])
     struct.pack_into("<IBBHI", head, 0x230, said["alignment"], said["relocatable"], 21,
                      said["xloadflags"], said["cmdline_size"])  # fmt: skip
     struct.pack_into("<QI", head, 0x258, said["pref_address"], said["init_size"])
