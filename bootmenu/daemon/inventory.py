@@ -64,6 +64,8 @@ class Inventory:
         self._patience = patience
         self._records: dict[str, Record] = {}
         self._listed = False
+        self._news = 0  # how many there were
+        self._latest: dict[str, int] = {}  # the number of the last one, by device
         self._tasks: set[asyncio.Task[None]] = set()
         self._gathered: tuple[list[Configuration], dict[str, BootEntry]] | None = None
 
@@ -127,16 +129,23 @@ class Inventory:
         await self._list()
 
     async def _list(self) -> None:
-        self._listed = False
+        self._listed, begun = False, self._news
         try:
             for device in await in_thread(self._source.listing):
-                self.report(DeviceEvent(Action.ADD, device))
+                # While the list was made a device may have gone, or udevd have looked into it.
+                if self._latest.get(device.name, 0) <= begun:
+                    self._take(DeviceEvent(Action.ADD, device))
         finally:
             self._listed = True
             self._changed()
 
     def report(self, event: DeviceEvent) -> None:
         """Take note of what happened to a device."""
+        self._news += 1
+        self._latest[event.device.name] = self._news
+        self._take(event)
+
+    def _take(self, event: DeviceEvent) -> None:
         known = self._records.get(event.device.name)
         # udev says "change" for much that changes nothing here.
         if event.action is not Action.REMOVE and known and known.reported == event.device:

@@ -24,6 +24,8 @@ class FakeDisks:
         self.written: list[str] = []
         self.more_to_come = False
         self.tells_roots = False
+        self.listed = False
+        self.listed_late: threading.Event | None = None  # what a list has to wait for
         self._report: Callable[[DeviceEvent], None] | None = None
 
     def plug(self, root: Path, name: str, **identity: str) -> None:
@@ -47,7 +49,11 @@ class FakeDisks:
         self._report = report
 
     def listing(self) -> list[BlockDevice]:
-        return [self._device(name) for name in self.volumes]
+        found = [self._device(name) for name in self.volumes]
+        self.listed = True
+        if self.listed_late is not None:
+            self.listed_late.wait()
+        return found
 
     def roots(self) -> list[BlockDevice]:
         return self.listing() if self.tells_roots else []

@@ -142,6 +142,26 @@ async def test_a_disk_that_goes_while_it_is_opened_is_let_go(
     assert titles(inventory) == []
 
 
+async def test_news_that_come_while_the_disks_are_listed_are_newer_than_the_list(
+    disks: FakeDisks, inventory: Inventory, tmp_path: Path
+) -> None:
+    for name in ("vda1", "vdb1"):
+        bls(tmp_path / name, name)
+        disks.plug(tmp_path / name, name)
+    disks.listed_late = threading.Event()
+    starting = asyncio.create_task(inventory.start())
+    await until(lambda: disks.listed)
+    # As listed, nobody knows what is on it, and to look takes long; then udevd tells.
+    disks.plug(tmp_path / "vda1", "vda1", label="system")
+    disks.unplug("vdb1")
+    await until(lambda: titles(inventory) == ["vda1"])
+    disks.listed_late.set()
+    await starting
+    await until(lambda: inventory.settled)
+    assert [found.device.label for found in inventory.records] == ["system"]
+    assert disks.closed == []
+
+
 async def test_the_same_news_again_changes_nothing(
     disks: FakeDisks, inventory: Inventory, tmp_path: Path
 ) -> None:
