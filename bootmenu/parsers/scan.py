@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import cast
 
 from bootmenu.errors import BootmenuError, VolumeError
-from bootmenu.files import VolumeFiles, exhausted, limited
+from bootmenu.files import Effort, VolumeFiles, exhausted, limited
 from bootmenu.model import BootEntry, Configuration, Format, Problem, Volume
 from bootmenu.parsers.context import Context
 
@@ -92,8 +92,17 @@ def scan(volume: Volume, context: Context) -> list[Configuration]:
     Raises nothing: a format that fails becomes a configuration with a problem. Another volume
     that arrives or leaves may change the result.
     """
+    found, effort = _read(volume, context)
+    if effort.cut_short and effort.leapt:  # the machine may have been stopped: hardly twice
+        found, _ = _read(volume, context)
+    ids = _Ids()
+    return [_presentable(c, context, ids) for c in _bounded(found, volume)]
+
+
+def _read(volume: Volume, context: Context) -> tuple[list[Configuration], Effort]:
+    """What all formats find on *volume*, and what became of the time that they had."""
     found: list[Configuration] = []
-    with limited(SECONDS):
+    with limited(SECONDS) as effort:
         names, problems = _names(volume)
         if problems:
             found.append(Configuration(volume.name, Format.BARE, "", problems=problems))
@@ -110,8 +119,7 @@ def scan(volume: Volume, context: Context) -> list[Configuration]:
                 what = "takes too long to read: the rest of its configurations is left out"
                 found.append(_failed(volume, reader.format, what))
                 break
-    ids = _Ids()
-    return [_presentable(c, context, ids) for c in _bounded(found, volume)]
+    return found, effort
 
 
 def _bounded(found: Sequence[Configuration], volume: Volume) -> Iterator[Configuration]:

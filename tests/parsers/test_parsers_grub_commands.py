@@ -7,6 +7,7 @@ import pytest
 from parsers_grub_peer import emulate, interpret
 from parsers_trees import Scan, make_tree
 
+from bootmenu.files import VolumeFiles
 from bootmenu.model import Arch, BootEntry, Configuration, Platform, Volume
 from bootmenu.parsers.context import Context
 from bootmenu.parsers.grub import interpreter, parser
@@ -361,13 +362,31 @@ def test_large_menu_is_read_whole_on_a_slow_machine(
     scan_tree: Scan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow_parse(script: str, *, path: str) -> object:
-        time.sleep(0.3)
+        end = time.thread_time() + 0.3
+        while time.thread_time() < end:
+            pass
         return parser.parse(script, path=path)
 
     monkeypatch.setattr(interpreter, "SECONDS", 0.2)
     monkeypatch.setattr(interpreter, "parse", slow_parse)
     found = grub(scan_tree, "menuentry A { linux /boot/vmlinuz }\n" * 200)
     assert len(found.entries) == 200
+    assert not found.problems
+
+
+def test_script_that_waits_for_a_slow_disk_is_run_to_its_end(
+    scan_tree: Scan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_exists(files: VolumeFiles, path: str) -> bool:
+        time.sleep(0.3)
+        return exists(files, path)
+
+    exists = VolumeFiles.exists
+    monkeypatch.setattr(interpreter, "SECONDS", 0.2)
+    monkeypatch.setattr(VolumeFiles, "exists", slow_exists)
+    script = "search --file --set=root /boot/vmlinuz\nmenuentry A { linux /boot/vmlinuz }"
+    found = grub(scan_tree, script)
+    assert [entry.title for entry in found.entries] == ["A"]
     assert not found.problems
 
 

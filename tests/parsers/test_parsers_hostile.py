@@ -272,6 +272,32 @@ def test_a_volume_that_takes_too_long_is_left_when_its_time_is_up(
     assert VolumeFiles.of(volume).is_file("/EFI/0/grub.cfg"), "nobody else is kept from its files"
 
 
+@pytest.mark.parametrize("config", ["", GOOD])
+def test_a_machine_that_was_stopped_meanwhile_loses_no_system(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a virtual machine is: its clocks go on, and what ran just then pays for it."""
+    stopped = [0.0]
+
+    def stop(files: VolumeFiles, path: str) -> bool:
+        stopped[0] = 60.0
+        return exists(files, path)
+
+    thread_time, exists = time.thread_time, VolumeFiles.exists
+    monkeypatch.setattr(time, "thread_time", lambda: thread_time() + stopped[0])
+    monkeypatch.setattr(VolumeFiles, "exists", stop)
+    files = {"/boot/vmlinuz": "a kernel", "/efi/menu": "what is looked for"}
+    if config:
+        files["/boot/grub/grub.cfg"] = f"search --file --set=root /efi/menu\n{config}"
+    make_tree(tmp_path, files)
+    volume = Volume("vda2", str(tmp_path))
+    found = scan(volume, Context(Arch.ARM64, volumes=(volume,)))
+    titles = [entry.title for one in found for entry in one.entries]
+    assert titles == (["Good"] if config else ["Kernel /boot/vmlinuz"])
+    assert not [problem for one in found for problem in one.problems]
+    assert stopped[0]
+
+
 def test_a_limit_ends_with_its_block_and_the_outer_one_stays(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     files = VolumeFiles(str(tmp_path))

@@ -8,10 +8,10 @@ in one :class:`Scope`. Disks are not trusted: steps, time, depth and values are 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from bootmenu.errors import BootmenuError, ParseError
+from bootmenu.files import cut_short, spent
 from bootmenu.model import Problem
 from bootmenu.parsers.grub.devices import Devices
 from bootmenu.parsers.grub.environment import Saved
@@ -70,7 +70,7 @@ class Reading:
         """What has been used up so far counts no more: the entries get as much again."""
         self._steps = self._entry_steps = STEPS
         self._expandable = MAX_EXPANDED
-        self._deadline = time.monotonic() + SECONDS
+        self._deadline = spent() + SECONDS
 
     def begin_entry(self) -> None:
         """From here on the steps are those of one menu entry."""
@@ -82,7 +82,8 @@ class Reading:
         self._entry_steps -= 1
         if self._steps < 0 or self._entry_steps < 0:
             raise ExhaustedError("runs for ever: too many commands")
-        if time.monotonic() > self._deadline:
+        if spent() > self._deadline:
+            cut_short()
             raise ExhaustedError(f"runs for ever: more than {SECONDS:g} s")
 
     def count_value(self, text: str) -> None:
@@ -98,9 +99,9 @@ class Reading:
         self._characters -= len(script)
         if self._characters < 0:
             raise ExhaustedError(f"more than {MAX_TEXT} characters of scripts")
-        started = time.monotonic()
+        started = spent()
         parsed = parse(without_comments(script), path=path)
-        self._deadline += time.monotonic() - started
+        self._deadline += spent() - started
         return parsed
 
     def add_problem(self, message: str, path: str, line: int = 0) -> None:

@@ -13,7 +13,8 @@ STEPS = 200_000
 ENTRY_STEPS = 20_000
 """Statements that one menu entry may run."""
 SECONDS = 5.0
-"""For the script, and again for all of its entries."""
+"""Of the processor, as :mod:`bootmenu.files.effort` says why, for the script, and again for all of
+its entries."""
 MAX_DEPTH = 60
 """Statements and functions within each other."""
 FILE_NOT_FOUND, BAD_NUMBER, NOT_THERE, BAD_ARGUMENT, BAD_MENU = 5, 10, 17, 18, 27
