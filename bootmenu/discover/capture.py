@@ -69,6 +69,7 @@ def capture(machine: Machine) -> str:
             "fdt": _packed(machine.fdt),
             "pc": _of_pc(machine.pc),
             "crash": _of_crash(machine.crash),
+            "address_bits": machine.address_bits,
         },
         indent=1,
     )
@@ -142,6 +143,7 @@ def _machine(stored: dict[str, Any]) -> Machine:
         ports=tuple(_facts(NetworkPort, port) for port in stored["ports"]),
         pc=_pc(stored["pc"]),
         crash=_crash(stored["crash"]),
+        address_bits=int(stored["address_bits"]),
     )
 
 

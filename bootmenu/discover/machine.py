@@ -91,6 +91,7 @@ class _Reader:
             ports=ports(self.root),
             pc=pc,
             crash=self.crash(iomem),
+            address_bits=self.address_bits(arch),
         )
 
     def iomem(self, pc: Pc | None) -> tuple[IoResource, ...]:
@@ -108,6 +109,13 @@ class _Reader:
         from bootmenu.discover.crash import read_crash
 
         return read_crash(self.root, iomem)
+
+    def address_bits(self, arch: Arch) -> int:
+        if arch is not Arch.ARM64:
+            return 0
+        from bootmenu.discover.addresses import address_bits
+
+        return address_bits()
 
     def pc(self) -> Pc:
         from bootmenu.discover.pc import read_pc

@@ -166,3 +166,4 @@ class Machine:
     ports: tuple[NetworkPort, ...] = ()
     pc: Pc | None = None  # on x86 only
     crash: CrashFacts = field(default_factory=CrashFacts)
+    address_bits: int = 0  # of the longest virtual address on arm64, 0 where it is not known

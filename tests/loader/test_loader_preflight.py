@@ -45,6 +45,33 @@ def test_running_kernel_that_forbids_it(
     assert len(loader.diagnose(forbidding)) == 1
 
 
+@pytest.mark.parametrize(
+    ("release", "facts", "severity"),
+    [
+        ("6.12.118+deb13-arm64", {}, Severity.ERROR),
+        ("6.18.2", {}, Severity.WARNING),
+        ("7.3.4+deb13-arm64", {}, None),
+        ("6.12.118+deb13-arm64", {"address_bits": 48}, None),
+        ("6.12.118+deb13-arm64", {"address_bits": 0}, None),
+        ("6.12.117+deb13-arm64-16k", {"page_size": 16384}, None),
+    ],
+)
+def test_kernel_that_crashes_as_it_copies_page_tables_of_five_levels(
+    machine: Machine,
+    make_kernel: MakeKernel,
+    release: str,
+    facts: dict[str, int],
+    severity: Severity | None,
+) -> None:
+    running = replace(machine, release=release, **{"address_bits": 52, **facts})
+    found = [finding for finding in loader.diagnose(running) if "crash" in finding.message]
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
+    assert all("arm64.nolva" in finding.remedy for finding in found)
+    if severity is Severity.ERROR:
+        with pytest.raises(PreflightError, match="would crash while it loads"):
+            loader.check(loader.prepare(kernel=make_kernel(), machine=running))
+
+
 def test_one_load_left_is_a_load(machine: Machine, make_kernel: MakeKernel) -> None:
     limited = replace(machine, kexec=KexecLimits(load_limit=1))
     loader.check(loader.prepare(kernel=make_kernel(), machine=limited))

@@ -1,4 +1,4 @@
-"""A board whose processors cannot be stopped says so beforehand, and what to do about it."""
+"""A machine whose processors keep it from kexec says so beforehand, and what to do about it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from vm_machine import BOOT_SECONDS, StartVm
-from vm_steps import HELD, open_shell, run
+from vm_steps import HELD, await_menu, booted, open_shell, run
 
 from bootmenu.appliance.image import debian_kernel, default_cache
+from bootmenu.appliance.samples import SampleDisks
 from bootmenu.appliance.tree import Tree
 from bootmenu.appliance.vm import VirtualMachine
 from bootmenu.model import Arch
@@ -51,3 +52,22 @@ def test_processors_of_a_raspberry_pi_3_cannot_be_stopped(
     assert "by spin-table, which cannot take them back; maxcpus= does not help" in said
     assert "nr_cpus=1 on its cmdline: the next kernel has all 4 again" in said
     assert said.endswith("status 1")
+
+
+TITLE = "Debian GNU/Linux"
+
+
+def test_long_addresses_would_crash_the_kernel_and_without_them_it_loads(
+    start_vm: StartVm, disks: SampleDisks
+) -> None:
+    vm = start_vm(disks.debian, cpu="max", append=HELD)
+    await_menu(vm, TITLE)
+    vm.screen.press("enter")
+    vm.screen.wait_for(f"Could not start {TITLE}", 60)
+    vm.screen.wait_for("arm64.nolva")
+    print(vm.screen)
+    vm.stop()
+    vm = start_vm(disks.debian, cpu="max", append=f"{HELD} arm64.nolva")
+    await_menu(vm, TITLE)
+    vm.screen.press("enter")
+    assert booted(vm)[0] == disks.release

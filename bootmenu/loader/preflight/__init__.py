@@ -63,6 +63,7 @@ def _whatever_is_loaded(
     yield from calls.there(machine, method)
     yield from _kernel_policy(machine, panic=panic)
     yield from calls.locked_down(machine, method)
+    yield from calls.survived(machine, panic=panic)
     yield from processors.parking(machine, panic=panic)
     yield from memory.known(machine)
 

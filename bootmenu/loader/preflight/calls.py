@@ -1,18 +1,25 @@
-"""The system call that loads: whether the running kernel has it, and permits it.
+"""The system call that loads: whether the running kernel has it, permits it, and survives it.
 
 Sources: kernel/kexec.c and kernel/kexec_file.c. Under lockdown kexec_load is refused altogether,
 and kexec_file_load takes kernels whose signature the running kernel trusts.
+
+On arm64 a load copies the kernel's page tables (arch/arm64/mm/trans_pgd.c); only a crash kernel's
+does not. Those of five levels, which pages of 4 KiB need for addresses of 52 bits, Debian's Linux
+6.12 does not survive, whoever loads; 7.3 does, and 6.12 with pages of 16 KiB (seen in QEMU).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bootmenu.loader.method import CALLS, works
 from bootmenu.loader.preflight.findings import error, warning
-from bootmenu.model import Finding, Machine, Method
+from bootmenu.model import Arch, Finding, Machine, Method
 
 _OPTIONS = {Method.CLASSIC: "CONFIG_KEXEC", Method.FILE: "CONFIG_KEXEC_FILE"}
+_CRASHES, _SURVIVES = (6, 12), (7, 3)
+"""Versions of Linux with page tables of five levels: the last and the first that was seen to."""
 _UNLOCK = "switch secure boot off, or start the running kernel without lockdown="
 
 
@@ -50,3 +57,23 @@ def locked_down(machine: Machine, method: Method) -> Iterator[Finding]:
     else:
         other = "use --method file with a signed kernel; or " * works(Method.FILE, machine)
         yield error("the running kernel is locked down", cause, f"{other}{_UNLOCK}")
+
+
+def survived(machine: Machine, *, panic: bool) -> Iterator[Finding]:
+    """A running kernel that would crash while it loads another one."""
+    five_levels = machine.page_size == 4096 and machine.address_bits > 48
+    release = re.match(r"(\d+)\.(\d+)", machine.release)
+    if machine.arch is not Arch.ARM64 or panic or not five_levels or release is None:
+        return
+    version = int(release[1]), int(release[2])
+    if version >= _SURVIVES:
+        return
+    certain = version <= _CRASHES
+    say = error if certain else warning
+    yield say(
+        f"the running kernel {'would' if certain else 'may'} crash while it loads another one",
+        "its page tables have five levels, for addresses of 52 bits, and Linux 6.12 cannot copy "
+        "those",
+        "start this boot menu's kernel with arm64.nolva on its cmdline: the next kernel has "
+        "long addresses again",
+    )
