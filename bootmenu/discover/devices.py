@@ -22,9 +22,6 @@ from typing import Any
 from bootmenu.errors import VolumeError
 from bootmenu.model import BlockDevice
 
-PROBE_SECONDS = 10
-"""How long blkid may look at a device."""
-
 _UDEV = Path("/run/udev")
 _SECTOR = 512  # the unit of sysfs sizes, whatever the disk's own sectors are
 _NEVER_BOOT = re.compile(r"(ram|zram|nbd|fd)\d+$")
@@ -142,16 +139,15 @@ class UdevDevices:
 def identify(device: BlockDevice) -> BlockDevice | None:
     """*device* with its filesystem, as blkid finds it, or None when it has none.
 
-    For a machine without udevd. Raises VolumeError when that cannot be found out.
+    For a machine without udevd, or before that has looked. Takes as long as the device does to
+    answer. Raises VolumeError when it cannot be found out.
     """
     command = ["blkid", "-p", "-o", "udev", device.node]
     try:
-        run = subprocess.run(command, check=False, capture_output=True, timeout=PROBE_SECONDS)
+        run = subprocess.run(command, check=False, capture_output=True)
     except FileNotFoundError:
         hint = "start udevd, or install util-linux"
         raise VolumeError("what it holds is not known without udevd or blkid", hint=hint) from None
-    except subprocess.TimeoutExpired:
-        raise VolumeError(f"no answer for {PROBE_SECONDS} seconds") from None
     lines = run.stdout.decode("utf-8", "replace").splitlines()
     properties = dict(line.split("=", 1) for line in lines if "=" in line)
     if properties.get("ID_FS_USAGE") == "filesystem":

@@ -1,6 +1,7 @@
 """Disks are read without a byte of them being changed."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,6 +112,24 @@ def test_without_udev_blkid_tells_what_a_disk_holds(tmp_path: Path, attach: Atta
     found = identify(device_of(attach(image), ""))
     assert found is not None
     assert (found.fstype, found.uuid, found.label) == ("ext4", uuid, "my disk")
+
+
+def test_blkid_is_waited_for_as_long_as_the_disk_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that spins up is not lost: the inventory says that it does not answer yet."""
+
+    def spinning_up(
+        command: list[str], *, timeout: float | None = None, **_: object
+    ) -> subprocess.CompletedProcess[bytes]:
+        if timeout is not None:
+            raise subprocess.TimeoutExpired(command, timeout)
+        return subprocess.CompletedProcess(
+            command, 0, b"ID_FS_USAGE=filesystem\nID_FS_TYPE=xfs", b""
+        )
+
+    monkeypatch.setattr(subprocess, "run", spinning_up)
+    found = identify(BlockDevice("sda1", "/dev/sda1"))
+    assert found is not None
+    assert found.fstype == "xfs"
 
 
 def test_a_disk_without_a_filesystem_is_none(tmp_path: Path, attach: Attach) -> None:
