@@ -67,9 +67,9 @@ class Header:
         return self.xloadflags
 
     @property
-    def page_size(self) -> int | None:
+    def page_size(self) -> int:
         """All x86 kernels have pages of 4 KiB."""
-        return None
+        return 4096
 
     @property
     def entry(self) -> int:

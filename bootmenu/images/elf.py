@@ -91,7 +91,7 @@ class Header:
     raw: bytes = bzimage.setup_header()
     alignment: int = _ALIGNMENT
     flags: int = 0
-    page_size: int | None = None  # all x86 kernels have pages of 4 KiB
+    page_size: int = 4096
     cmdline_size: int = bzimage.CMDLINE_SIZE
     initrd_max: int = bzimage.INITRD_MAX
     relocatable: bool = False  # whether it is, it does not say
