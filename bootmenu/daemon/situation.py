@@ -54,10 +54,16 @@ class Situation:
         if awaited is not None:
             return f"Choose a system; still reading {device_title(awaited)}"
         if not self.inventory.entries:
-            return "No system was found" if self.inventory.records else "No disk was found"
+            return self._nothing()
         if self.autoboot.armed and not self.default:
             return "Choose a system: none that can start is the default"
         return "Choose a system"
+
+    def _nothing(self) -> str:
+        if not self.inventory.records:
+            return "No disk was found"
+        why = "; ? says what could not be read" if self.inventory.problems else ""
+        return f"No system was found{why}"
 
 
 class ShownEntries:

@@ -40,6 +40,20 @@ async def test_every_menu_sees_what_is_found(served: Served, fdt: bytes, tmp_pat
     assert await two.until(lambda other: other == state)
 
 
+async def test_an_empty_menu_says_where_to_read_why(
+    served: Served, fdt: bytes, tmp_path: Path
+) -> None:
+    config = tmp_path / "disk/boot/grub/grub.cfg"
+    config.parent.mkdir(parents=True)
+    config.write_text("menuentry Debian {")
+    served.disks.plug(tmp_path / "disk", "vda1")
+    served.start(fdt, settle=0.1)
+    menu = await served.menu()
+    status = "No system was found; ? says what could not be read"
+    state = await menu.until(lambda state: state.status == status)
+    assert any("grub.cfg" in problem for problem in state.problems)
+
+
 async def test_a_stick_appears_in_the_menu_and_goes(
     served: Served, fdt: bytes, tmp_path: Path
 ) -> None:
