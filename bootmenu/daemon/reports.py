@@ -18,8 +18,8 @@ from bootmenu.daemon.threads import in_thread
 from bootmenu.errors import DaemonError, UsageError
 from bootmenu.model import BootRequest, LoadPlan, Machine, Method, Volume
 
-WIDTH = 80
-"""Columns of a plan in the menu, which scrolls it where it has fewer."""
+WIDTH = 79
+"""Columns of a plan in the menu, which keeps one of its 80 to show how far it is scrolled."""
 TELL = 0.5
 """Seconds between two words on how far files were read."""
 

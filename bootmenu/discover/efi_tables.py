@@ -22,8 +22,7 @@ KEPT = 256 << 10
 _RECORDS = 1000  # the line is among the first few dozen, if it was not overwritten
 _RECORD = 8192
 _PAGE = 4096
-_LINE = re.compile(r"efi: ((?:[\w. ]+=0x[0-9a-f]+ *)+)$", re.M)
-_TABLE = re.compile(r"([\w.][\w. ]*)=(0x[0-9a-f]+)")
+_TABLE = re.compile(r"([A-Za-z]\w*(?: \d\.\d)?)=(0x[0-9a-f]{1,16})\b")  # ACPI 2.0=0x7f77d014
 _RAM = "System RAM"
 
 
@@ -43,17 +42,17 @@ def with_tables(iomem: tuple[IoResource, ...], log: Path) -> tuple[IoResource, .
 
 
 def _named(log: Path) -> Iterator[IoResource]:
-    for name, value in _TABLE.findall(_line(log)):
+    for name, value in _tables(log):
         address = int(value, 16)
         yield IoResource(address - address % _PAGE, address + KEPT - 1, f"UEFI table {name}")
 
 
-def _line(log: Path) -> str:
-    """What the line says that names the tables; "" where there is none (any more)."""
+def _tables(log: Path) -> list[tuple[str, str]]:
+    """Names and addresses, as the first line of *log* has them that names any."""
     try:
         descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return ""
+        return []
     try:
         for _ in range(_RECORDS):
             try:
@@ -62,10 +61,12 @@ def _line(log: Path) -> str:
                 continue
             if not record:
                 break
-            if line := _LINE.search(record.decode("utf-8", "replace")):
-                return line[1]
+            for line in record.decode("utf-8", "replace").splitlines():
+                _, prefix, said = line.partition(";efi: ")
+                if prefix and (tables := _TABLE.findall(said)):
+                    return tables
     except OSError:  # the end of the log
         pass
     finally:
         os.close(descriptor)
-    return ""
+    return []

@@ -23,8 +23,10 @@ from bootmenu.model import FileSlice
 
 MAX_SEGMENTS = 64
 MAX_SIZE = 1 << 30
-MAX_UNPACKED = 4 << 30
+MAX_UNPACKED = 2 << 30
 """How long a compressed file may say that it is, debug information included."""
+MAX_AHEAD = 16 << 20
+"""What may lie before the first segment of a compressed file, to be unpacked only to look at it."""
 _PIECE = 1 << 20
 _ALIGNMENT = 2 << 20
 _FIELDS = ("p_paddr", "p_vaddr", "p_memsz", "p_filesz", "p_offset")
@@ -132,6 +134,9 @@ def layout(file: FileSlice | Packed, head: bytes = b"") -> Layout:
         entry, loads = _program_headers(_without_sections(head, str(file)), str(file))
     found = _laid_out(file, entry, sorted(loads, key=lambda one: one["p_paddr"]))
     offsets = [part.offset for part in found.parts if part.size]
+    ahead = offsets[0] if offsets else 0
+    if isinstance(file, Packed) and ahead > MAX_AHEAD:
+        raise _damaged(file, f"its first segment lies {ahead:,} bytes behind its beginning")
     if isinstance(file, Packed) and offsets != sorted(offsets):
         raise ImageError(
             f"{file}: its parts lie in another order than in memory, "

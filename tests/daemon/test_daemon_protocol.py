@@ -255,6 +255,9 @@ async def test_a_plan_is_explained_and_nothing_is_loaded(
     await menu.until(lambda state: state.entries)
     text = await menu.call("Plan", request=menu.request("debian"))
     assert "trampoline" in text
+    long = menu.request("debian", cmdline=" ".join(["console=ttyAMA0"] * 20))
+    lines = (await menu.call("Plan", request=long)).splitlines()
+    assert max(map(len, lines)) == 79, "the menu would break a longer one once more"
     plan = json.loads(await menu.call("Plan", request=menu.request("debian"), json=True))
     assert plan["cmdline"] == "quiet"
     names = [segment["name"] for segment in plan["segments"]]

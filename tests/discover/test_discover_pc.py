@@ -125,3 +125,10 @@ def test_tables_of_uefi_in_ordinary_memory_are_kept_since_the_next_kernel_reads_
     assert with_tables(plain, tmp_path / "none") == plain
     log.write_text("6,1,0,-;efi: EFI v2.7 by EDK II\n6,2,0,-;efi: MEMATTR=0xnothing\n")
     assert with_tables(plain, log) == plain
+    # A word that nobody knows costs neither the others nor the time to start.
+    log.write_text(
+        "6,1,0,-;efi: " + "MEMATTR=0x1000018 " * 40 + "(new-table)@0x12 ACPI 2.0=0x100010!\n"
+    )
+    assert {resource.name for resource in with_tables(plain, log)} >= {
+        "UEFI table MEMATTR", "UEFI table ACPI 2.0",
+    }  # fmt: skip

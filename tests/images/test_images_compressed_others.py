@@ -110,6 +110,9 @@ def test_compressed_vmlinux_that_is_damaged_is_told(vmlinux: Path) -> None:
         verify(packed[:-8] + bytes(4) + packed[-4:])
     with pytest.raises(ImageError, match="far more than its header says"):
         verify(gzip.compress(data + bytes(80 << 20)))
+    far = struct.pack("<Q", 1 << 30)  # p_offset of what is looked at before anything is loaded
+    with pytest.raises(ImageError, match="behind its beginning"):
+        verify(gzip.compress(data[: 64 + 8] + far + data[64 + 16 :]))
     with pytest.raises(ImageError, match="it says that it is"):
         verify(gzip.compress(data[:40] + struct.pack("<Q", 1 << 60) + data[48:]))
 

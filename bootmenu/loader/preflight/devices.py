@@ -82,8 +82,8 @@ def message_interrupts(machine: Machine) -> Iterator[Finding]:
     The interrupt controller keeps its tables of LPIs (interrupts by message) in memory, and
     many cannot be told to stop. Linux passes their addresses on in a table of UEFI's; without
     UEFI the next kernel says "Booted with LPIs enabled, memory probably corrupted". One that
-    lies on them itself takes them for reserved, writes them anew, and dies of it: so did the one
-    that kexec-tools placed low, where the tables are. Ours lie high.
+    kexec-tools had placed low died with its own text overwritten: it seems to have lain on these
+    tables, taken them for reserved and written them anew. Ours lie high.
     Source: drivers/irqchip/irq-gic-v3-its.c; seen in QEMU, Linux 6.12.
     """
     told = value_of(machine.cmdline, _NO_LPIS)
