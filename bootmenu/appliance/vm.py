@@ -48,7 +48,7 @@ class VirtualMachine:
         if self.uefi and not facts.uefi:
             raise BuildError(f"Debian 12 has no UEFI for {self.arch}", hint="start it without")
         command = [find(facts.program) or "", "-nodefaults", "-no-user-config"]
-        command += ["-machine", facts.machine, "-accel", "tcg,thread=multi"]
+        command += ["-machine", facts.machine, "-accel", f"tcg,thread={facts.threads}"]
         command += ["-cpu", self.cpu or facts.cpu, "-smp", str(self.cpus), "-m", str(self.memory)]
         command += facts.uefi if self.uefi else ()
         command += ["-kernel", str(self.kernel), "-initrd", str(self.initramfs)]

@@ -45,6 +45,11 @@ FILL = "printf '\\033c\\033[47m\\033[2J' >/dev/tty0; sleep 1"
 GREY = (170, 170, 170)
 LEVELS = "grep -cw la57 /proc/cpuinfo"
 VARIABLES = "insmod /efivarfs.ko; mount -t efivarfs none /mnt; ls /mnt | grep -c BootOrder"
+SELF_CHANGES = (
+    "while usleep 1; do :; done & I=0; while [ $I -lt 1000 ]; do "
+    "echo $((I % 2)) >/proc/sys/kernel/sched_schedstats; I=$((I + 1)); done; kill $!"
+)
+"""Have Linux change its own code while its other CPU runs it, and wait until it has."""
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +107,8 @@ def test_next_kernel_has_both_initrds_and_all_that_the_firmware_said(
     assert run(vm, "nproc") == "2"
     if uefi:
         assert run(vm, VARIABLES) == "1"
+    else:
+        run(vm, SELF_CHANGES)
     # Nothing but the zero page tells this kernel of the screen, for which it has no driver.
     run(vm, FILL)
     vm.qmp.execute("screendump", filename=str(tmp_path / "screen.ppm"))
