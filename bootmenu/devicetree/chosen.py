@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bootmenu.devicetree.flat import Reservation
+from bootmenu.devicetree.memory import RESERVED, cells_of, is_memory, memory_nodes, spans
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 
@@ -34,7 +35,8 @@ _OF_THE_RUNNING_KERNEL = (
     "linux,kho-scratch",
 )
 _UEFI = "linux,uefi-"
-_DEFAULT_CELLS = (2, 1)  # #address-cells and #size-cells of a node that says none
+_WHOLE = 1 << 30  # a range that is too large for its tree is parted at multiples of this
+_MOST_PARTS = 1000
 
 
 class Initrd(NamedTuple):
@@ -84,7 +86,7 @@ def hand_over(
 
 def hand_over_dump(tree: DeviceTree, dump: Dump) -> None:
     """Make *tree* a crash kernel's. Raises TreeError for addresses wider than the tree's cells."""
-    cells = _cells(tree, "/")
+    cells = cells_of(tree, "/")
     tree.set(CHOSEN, _HEADER, _ranges([dump.header], cells))
     tree.set(CHOSEN, _USABLE, _ranges(dump.usable, cells))
     tree.reservations.append(Reservation(*dump.header))
@@ -145,40 +147,13 @@ def _graft_memory(tree: DeviceTree, running: DeviceTree) -> None:
 
     Many say a size of 0 there, for firmware to fill in.
     """
-    real = [path for path in _memory(running) if _sized(running, path)]
-    if not real or has_memory(tree):
+    real = memory_nodes(running)
+    if not real or memory_nodes(tree):
         return
-    for path in _memory(tree):
-        tree.remove_node(path)
-    for path in real:
-        node = running.node(path)
-        if node is not None:
-            tree.graft("/", node)
-            _recode(tree, path, _cells(running, "/"), _cells(tree, "/"))
-
-
-def has_memory(tree: DeviceTree) -> bool:
-    """Whether *tree* says how much memory there is."""
-    return any(_sized(tree, path) for path in _memory(tree))
-
-
-def _sized(tree: DeviceTree, path: str) -> bool:
-    """Whether the reg of the memory node *path* has a range that is not empty."""
-    reg = tree.get(path, "reg") or b""
-    address, size = (4 * cells for cells in _cells(tree, "/"))
-    step = address + size
-    if not size or step > len(reg):
-        return False
-    return any(any(reg[at + address : at + step]) for at in range(0, len(reg), step))
-
-
-def _memory(tree: DeviceTree) -> list[str]:
-    return [
-        f"/{node.name}"
-        for node in tree.root.nodes
-        if node.name.split("@")[0] == "memory"
-        or tree.get(f"/{node.name}", "device_type") == b"memory\0"
-    ]
+    tree.root.nodes[:] = [node for node in tree.root.nodes if not is_memory(node)]
+    for node in real:
+        tree.graft("/", node)
+        _recode(tree, f"/{node.name}", cells_of(running, "/"), cells_of(tree, "/"))
 
 
 def _graft_reserved(tree: DeviceTree, running: DeviceTree) -> None:
@@ -186,44 +161,41 @@ def _graft_reserved(tree: DeviceTree, running: DeviceTree) -> None:
 
     Those without an address are wishes of drivers of that tree, not facts of the machine.
     """
-    path = "/reserved-memory"
-    reserved = running.node(path)
+    reserved = running.node(RESERVED)
     if reserved is None:
         return
-    if tree.node(path) is None:
-        tree.add_node(path)
-        for name, value in running.properties(path).items():
-            tree.set(path, name, value)
+    if tree.node(RESERVED) is None:
+        tree.add_node(RESERVED)
+        # With other cells than the root's a kernel ignores all that is below.
+        for name, cells in zip(("#address-cells", "#size-cells"), cells_of(tree, "/"), strict=True):
+            tree.set(RESERVED, name, cells.to_bytes(4, "big"))
+        tree.set(RESERVED, "ranges", b"")
     for region in reserved.nodes:
-        inner = f"{path}/{region.name}"
+        inner = f"{RESERVED}/{region.name}"
         if tree.node(inner) is None and running.get(inner, "reg") is not None:
-            tree.graft(path, region)
+            tree.graft(RESERVED, region)
             # Nothing here refers to it, and the number may be another node's.
             tree.remove(inner, "phandle")
             tree.remove(inner, "linux,phandle")
-            _recode(tree, inner, _cells(running, path), _cells(tree, path))
-
-
-def _cells(tree: DeviceTree, path: str) -> tuple[int, int]:
-    address = _number(tree.get(path, "#address-cells"))
-    size = _number(tree.get(path, "#size-cells"))
-    return (
-        _DEFAULT_CELLS[0] if address is None else address,
-        _DEFAULT_CELLS[1] if size is None else size,
-    )
+            _recode(tree, inner, cells_of(running, RESERVED), cells_of(tree, RESERVED))
 
 
 def _recode(tree: DeviceTree, path: str, given: tuple[int, int], wanted: tuple[int, int]) -> None:
-    """Rewrite the reg of *path* from *given* (address, size) cells to *wanted*."""
+    """Rewrite the reg of *path* from *given* (address, size) cells to *wanted*.
+
+    What these cannot say is lost: memory that is too high for them, of which nobody learns then.
+    """
     value = tree.get(path, "reg")
-    if value is None or given == wanted or not sum(given):
+    if value is None or given == wanted:
         return
-    out, at = bytearray(), 0
-    while at + 4 * sum(given) <= len(value):
-        for cells, width in zip(given, wanted, strict=True):
-            number = int.from_bytes(value[at : at + 4 * cells], "big")
-            out += number.to_bytes(max(4 * width, (number.bit_length() + 7) // 8), "big")
-            at += 4 * cells
+    limit = 1 << 32 * wanted[0]
+    most = max(0, (1 << 32 * wanted[1]) - _WHOLE)
+    out = bytearray()
+    for address, size in spans(value, given):
+        end = min(address + size, limit)
+        for start in range(address, end, most)[:_MOST_PARTS] if most else ():
+            out += start.to_bytes(4 * wanted[0], "big")
+            out += min(end - start, most).to_bytes(4 * wanted[1], "big")
     tree.set(path, "reg", bytes(out))
 
 

@@ -3,9 +3,13 @@
 import struct
 from collections.abc import Callable
 
+import pytest
+
 from bootmenu.devicetree import DeviceTree
 from bootmenu.devicetree.chosen import ENTROPY, Initrd, bootargs, graft, hand_over
 from bootmenu.devicetree.flat import Reservation
+from bootmenu.devicetree.memory import memory
+from bootmenu.errors import TreeError
 
 Compile = Callable[[str], bytes]
 
@@ -92,7 +96,11 @@ def test_dtb_from_disk_gets_what_firmware_knows(dtc: Compile) -> None:
     assert tree.node("/memory") is None
     assert tree.get("/memory@40000000", "reg") == struct.pack(">II", 0x40000000, 0x40000000)
     firmware = "/reserved-memory/firmware@7f000000"
-    assert tree.get(firmware, "reg") == struct.pack(">QQ", 0x7F000000, 0x10000)
+    assert tree.get(firmware, "reg") == struct.pack(">II", 0x7F000000, 0x10000)
+    # Linux ignores the whole node unless its cells are the root's.
+    assert tree.get("/reserved-memory", "#address-cells") == b"\0\0\0\1"
+    assert tree.get("/reserved-memory", "#size-cells") == b"\0\0\0\1"
+    assert tree.get("/reserved-memory", "ranges") == b""
     assert tree.get(firmware, "phandle") is None
     assert tree.node("/reserved-memory/pool") is None
     assert tree.get("/chosen", "linux,uefi-secure-boot") == b"\0\0\0\1"
@@ -114,6 +122,39 @@ def test_regions_take_the_cells_of_the_tree_they_come_to(dtc: Compile) -> None:
     graft(tree, DeviceTree.parse(dtc(RUNNING)))
     firmware = "/reserved-memory/firmware@7f000000"
     assert tree.get(firmware, "reg") == struct.pack(">II", 0x7F000000, 0x10000)
+
+
+def test_memory_that_the_cells_of_the_tree_cannot_say_is_parted_or_left_out(dtc: Compile) -> None:
+    running = DeviceTree.parse(
+        dtc(
+            '/ { #address-cells = <2>; #size-cells = <2>; memory@0 { device_type = "memory"; '
+            "reg = <0 0 0 0x40000000>, <1 0 2 0>; }; };"
+        )
+    )
+    high = DeviceTree.parse(dtc("/ { #address-cells = <2>; #size-cells = <1>; };"))
+    graft(high, running)
+    assert memory(high) == [
+        (0, 1 << 30),
+        (4 << 30, 3 << 30),
+        (7 << 30, 3 << 30),
+        (10 << 30, 2 << 30),
+    ]
+    low = DeviceTree.parse(dtc("/ { #address-cells = <1>; #size-cells = <1>; };"))
+    graft(low, running)
+    assert low.get("/memory@0", "reg") == struct.pack(">II", 0, 0x40000000)
+
+
+def test_memory_is_what_a_kernel_takes_for_it(dtc: Compile) -> None:
+    tree = DeviceTree.parse(dtc("/ { memory@0 { reg = <0 1 0x1000>; }; };"))
+    assert memory(tree) == []
+    graft(tree, DeviceTree.parse(dtc(RUNNING)))
+    assert memory(tree) == [(0x40000000, 0x40000000)]
+
+
+def test_cells_beyond_reason_are_a_damaged_tree(dtc: Compile) -> None:
+    tree = DeviceTree.parse(dtc("/ { #address-cells = <0x7fffffff>; };"))
+    with pytest.raises(TreeError, match="2147483647 cells"):
+        graft(tree, DeviceTree.parse(dtc(RUNNING)))
 
 
 def test_stub_of_uefi_grafts_its_pointers(dtc: Compile) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootmenu.devicetree.chosen import CHOSEN, UEFI_TABLE, has_memory
+from bootmenu.devicetree.chosen import CHOSEN, UEFI_TABLE
+from bootmenu.devicetree.memory import memory
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.loader.preflight.findings import error, warning
 from bootmenu.loader.preflight.words import value_of
@@ -32,7 +33,7 @@ def complete(plan: LoadPlan, tree: DeviceTree) -> Iterator[Finding]:
             "it has nodes besides /chosen, so the kernel would not look at ACPI",
             "undo the nodes that were added, or add acpi=force to the cmdline",
         )
-    elif not has_memory(tree) and tree.get(CHOSEN, UEFI_TABLE) is None:
+    elif not memory(tree) and tree.get(CHOSEN, UEFI_TABLE) is None:
         yield error(
             "the device tree names no memory, the kernel would hang without a message",
             "there is no /memory node with a size in it, nor in the tree that runs now",
