@@ -57,19 +57,20 @@ def place(
     machine: Machine,
     *,
     trampoline: bool = True,
-    inside: Sequence[Range] = (),
+    inside: Sequence[Range] | None = None,
+    crash: bool = False,
     tree_reach: int | None = None,
 ) -> Placement:
     """Find a place for everything; *initrds* are their sizes, in bytes and in order.
 
-    It lies *inside* of what is set aside for a crash kernel, or in all usable memory, the tree
-    no further than *tree_reach* bytes above the kernel if that is given. Raises PlacementError
-    when there is no place.
+    It lies *inside* of these or else in all usable memory, with *crash* of what is set aside for
+    a crash kernel; the tree no further than *tree_reach* bytes above the kernel if that is given.
+    Raises PlacementError when there is no place.
     """
     page = machine.page_size
     sizes = padded(initrds, page)
     needs = _needs(image, sum(sizes), page, trampoline=trampoline, tree_reach=tree_reach)
-    free = inside or usable(machine)
+    free = usable(machine) if inside is None else inside
     for pieces in _by_reach(free):
         found = _preferred(pieces, needs) or _anyhow(pieces, needs)
         if found is not None:
@@ -87,7 +88,7 @@ def place(
         if image.anywhere
         else "the kernel must lie near its start, the initrd within 32 GiB of the kernel"
     )
-    raise no_room(needs.kernel, needs.initrd, Holes(free), reach, crash=bool(inside))
+    raise no_room(needs.kernel, needs.initrd, Holes(free), reach, crash=crash)
 
 
 class _Needs(NamedTuple):

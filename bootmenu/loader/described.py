@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bootmenu.devicetree.chosen import CHOSEN, ENTROPY, UEFI_TABLE, Dump, Initrd, bootargs
+from bootmenu.devicetree.memory import memory, reserved
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.images import KernelImage
 from bootmenu.loader import arm64, riscv64
@@ -13,7 +14,7 @@ from bootmenu.loader.crash import Reserve
 from bootmenu.loader.handover import Parameters, base_tree, finish
 from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.inset import inset
-from bootmenu.loader.memory import align_down, align_up
+from bootmenu.loader.memory import Range, align_down, align_up, subtract, usable, whole_pages
 from bootmenu.loader.preflight import examine
 from bootmenu.loader.reasons import ANYWHERE, IN_RESERVE, level, preferred
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Segment, Stream, TreeEdit, size_of
@@ -36,7 +37,7 @@ def prepare(
     :func:`bootmenu.loader.plan.prepare` does.
     """
     contents = _initrds(initrds, base)
-    placed = _place(image, contents, machine, kept)
+    placed = _place(image, contents, base, machine, kept)
     final = finish(
         base,
         cmdline=cmdline,
@@ -128,7 +129,7 @@ def tree(
     extent = None
     if placed:
         contents = _initrds(request.initrds, base)
-        where = _place(request.kernel, contents, machine)
+        where = _place(request.kernel, contents, base, machine)
         extent = _extent(where, contents)
     return finish(
         base,
@@ -141,13 +142,31 @@ def tree(
 
 
 def _place(
-    image: KernelImage, initrds: Initrds, machine: Machine, kept: Reserve | None = None
+    image: KernelImage,
+    initrds: Initrds,
+    base: DeviceTree,
+    machine: Machine,
+    kept: Reserve | None = None,
 ) -> arm64.Placement:
     sizes = [size_of(part) for part in initrds]
     if kept is not None:
-        return arm64.place(image, sizes, machine, inside=kept.free)
+        return arm64.place(image, sizes, machine, inside=kept.free, crash=True)
     place = riscv64.place if machine.arch is Arch.RISCV64 else arm64.place
-    return place(image, sizes, machine)
+    return place(image, sizes, machine, inside=_within(usable(machine), base, machine.page_size))
+
+
+def _within(free: Sequence[Range], tree: DeviceTree, page: int) -> list[Range]:
+    """What of *free* the next kernel has for itself, by its own *tree*, in whole pages.
+
+    A DTB from a disk may name less memory than there is, and it or an overlay keep some for
+    devices that this kernel knows nothing of. A kernel outside of its memory hangs silently.
+    """
+    own = tree.size == 0 and tree.get(CHOSEN, UEFI_TABLE) is None
+    named = [Range(at, at + size) for at, size in memory(tree)] if own else []
+    if named:
+        free = subtract(free, subtract([Range(0, 1 << 64)], named))
+    kept = (Range(at, at + size) for at, size in reserved(tree))
+    return whole_pages(subtract(free, kept), page)
 
 
 def _dump(kept: Reserve) -> Dump:

@@ -46,7 +46,7 @@ def usable(machine: Machine) -> tuple[Range, ...]:
     Raises PlacementError when the map is missing or its addresses were hidden.
     """
     taken = [Range(one.start, one.end + 1) for one in kept(machine)]
-    return tuple(_whole_pages(subtract(ram(machine), taken), machine.page_size))
+    return tuple(whole_pages(subtract(ram(machine), taken), machine.page_size))
 
 
 def crash_regions(machine: Machine) -> tuple[Range, ...]:
@@ -122,11 +122,10 @@ def subtract(ranges: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
     return left
 
 
-def _whole_pages(ranges: Iterable[Range], page_size: int) -> Iterator[Range]:
-    for part in ranges:
-        whole = Range(align_up(part.start, page_size), align_down(part.end, page_size))
-        if whole.start < whole.end:
-            yield whole
+def whole_pages(ranges: Iterable[Range], page_size: int) -> list[Range]:
+    """What of *ranges* are whole pages of *page_size* bytes."""
+    whole = (Range(align_up(r.start, page_size), align_down(r.end, page_size)) for r in ranges)
+    return [part for part in whole if part.start < part.end]
 
 
 def align_up(value: int, step: int) -> int:

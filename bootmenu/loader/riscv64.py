@@ -16,13 +16,27 @@ from collections.abc import Sequence
 from bootmenu.images import KernelImage
 from bootmenu.loader import arm64
 from bootmenu.loader.arm64 import Placement
+from bootmenu.loader.memory import Range
 from bootmenu.model import Machine
 
 
-def place(image: KernelImage, initrds: Sequence[int], machine: Machine) -> Placement:
+def place(
+    image: KernelImage,
+    initrds: Sequence[int],
+    machine: Machine,
+    *,
+    inside: Sequence[Range] | None = None,
+) -> Placement:
     """Find a place for everything; *initrds* are their sizes, in bytes and in order.
 
-    Initrd and tree stay within 32 GiB of the kernel, as on arm64: every paging mode maps that.
-    Raises PlacementError when there is none.
+    It lies *inside* of these or else in all usable memory. Initrd and tree stay within 32 GiB of
+    the kernel, as on arm64: every paging mode maps that. Raises PlacementError when there is none.
     """
-    return arm64.place(image, initrds, machine, trampoline=False, tree_reach=arm64.INITRD_WINDOW)
+    return arm64.place(
+        image,
+        initrds,
+        machine,
+        trampoline=False,
+        inside=inside,
+        tree_reach=arm64.INITRD_WINDOW,
+    )

@@ -151,6 +151,61 @@ def test_dtb_and_overlays_of_the_entry(
     assert tree.get("/chosen", "bootargs") == b"x\0"
 
 
+@pytest.mark.parametrize(
+    ("before", "inside", "first", "last"),
+    [
+        (
+            "",
+            'memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0 0x10000000>; };',
+            0x40000000,
+            0x4FFFFFFF,
+        ),
+        (
+            "",
+            "reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; "
+            "dsp@50000000 { reg = <0 0x50000000 0 0x30000000>; no-map; }; };",
+            0x40000000,
+            0x4FFFFFFF,
+        ),
+        ("/memreserve/ 0x50000001 0x2ffff000;", "", 0x40000000, 0x4FFFFFFF),
+        (
+            "",
+            "reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; "
+            'off@50000000 { status = "disabled"; reg = <0 0x50000000 0 0x30000000>; }; };',
+            0x70000000,
+            0x7FFFFFFF,
+        ),
+    ],
+    ids=["less memory", "reserved region", "memory reservation", "disabled region"],
+)
+def test_what_a_dtb_keeps_from_its_kernel_is_left_alone(
+    *,
+    before: str,
+    inside: str,
+    first: int,
+    last: int,
+    machine: Machine,
+    make_kernel: MakeKernel,
+    make_initrd: MakeInitrd,
+    tmp_path: Path,
+) -> None:
+    """A kernel outside of its tree's memory hangs; one in a device's memory is overwritten."""
+    source = f"{before} / {{ #address-cells = <2>; #size-cells = <2>; cpus {{ }}; {inside} }};"
+    dtb = subprocess.run(
+        ["dtc", "-q", "-O", "dtb"], input=f"/dts-v1/; {source}".encode(), stdout=-1, check=True
+    ).stdout
+    (tmp_path / "board.dtb").write_bytes(dtb)
+    running = DeviceTree.parse(machine.fdt)
+    running.set("/memory@40000000", "reg", struct.pack(">QQ", 1 << 30, 1 << 30))
+    plan = loader.prepare(
+        kernel=make_kernel(),
+        initrds=[make_initrd(5 << 20)],
+        dtb=whole(str(tmp_path / "board.dtb")),
+        machine=replace(machine, fdt=running.serialize()),
+    )
+    assert all(first <= one.mem < one.end - 1 <= last for one in plan.segments)
+
+
 def test_parameters_of_the_dtb_and_of_an_overlay(
     machine: Machine, make_kernel: MakeKernel, tmp_path: Path
 ) -> None:
