@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from bootmenu.devicetree.flat import MAX_DEPTH
-from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.devicetree.tree import DeviceTree, values
 from bootmenu.devicetree.values import bytes_of, kind_of, text_of
 from bootmenu.errors import TreeError
 from bootmenu.model import EditAction, TreeEdit
@@ -121,8 +121,8 @@ def _path(path: str) -> str:
 
 def compare(old: DeviceTree, new: DeviceTree) -> list[str]:
     """What differs, in lines starting with ``-`` (only in *old*) or ``+`` (only in *new*)."""
-    before = {path: old.properties(path) for path, _ in old.nodes()}
-    after = {path: new.properties(path) for path, _ in new.nodes()}
+    before = {path: values(node) for path, node in old.nodes()}
+    after = {path: values(node) for path, node in new.nodes()}
     lines = []
     for path in [*before, *(path for path in after if path not in before)]:
         was, now = before.get(path), after.get(path)

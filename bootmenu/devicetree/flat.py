@@ -29,6 +29,7 @@ BEGIN_NODE, END_NODE, PROP, NOP, END = 1, 2, 3, 4, 9
 
 MAX_SIZE = 2 << 20  # the arm64 boot protocol's limit, and others' too
 MAX_DEPTH = 64  # the kernel's own, FDT_MAX_DEPTH
+MAX_PATH = 1024  # of one node: 100,000 below one with a name of a megabyte are 100 GB of paths
 VERSION, COMPATIBLE_VERSION = 17, 16
 
 DAMAGED = "use another DTB, or copy this one again"
@@ -115,13 +116,9 @@ def scan(data: bytes | mmap) -> Iterator[Extent]:
     try:
         for token in _tokens(data, _layout(data, max_size=len(data))):
             if token is None:
-                if not path:
-                    raise _damaged("a node ends that never began")
                 path.pop()
             elif isinstance(token, _Value):
                 yield Extent("/" + "/".join(path[1:]), *token)
-            elif len(path) >= MAX_DEPTH:
-                raise _damaged(f"it is deeper than {MAX_DEPTH} nodes")
             else:
                 path.append(token)
     except (struct.error, ValueError) as error:
@@ -215,14 +212,23 @@ def _reservations(data: bytes, layout: _Layout) -> list[Reservation]:
 def _tokens(data: bytes | mmap, layout: _Layout) -> Iterator[str | _Value | None]:
     """A node's name where it begins, None where it ends, and its properties between."""
     at = layout.struct_start
+    paths: list[int] = []  # their lengths, of the nodes that have not ended
     while at + WORD.size <= layout.struct_end:
         (token,) = WORD.unpack_from(data, at)
         at += WORD.size
         if token == BEGIN_NODE:
             end = _end_of_text(data, at, layout.struct_end) if at < layout.struct_end else at
+            paths.append((paths[-1] if paths else 0) + end - at + 1)
+            if len(paths) > MAX_DEPTH:
+                raise _damaged(f"it is deeper than {MAX_DEPTH} nodes")
+            if paths[-1] > MAX_PATH:
+                raise _damaged(f"a node's path has more than {MAX_PATH:,} characters")
             yield data[at:end].decode("ascii")
             at = end + 1
         elif token == END_NODE:
+            if not paths:
+                raise _damaged("a node ends that never began")
+            paths.pop()
             yield None
         elif token == PROP:
             length, name_at = PROPERTY.unpack_from(data, at)
@@ -259,8 +265,6 @@ def _nodes(data: bytes, layout: _Layout) -> Node:
     seen: list[tuple[set[str], set[str]]] = []
     for token in _tokens(data, layout):
         if token is None:
-            if not stack:
-                raise _damaged("a node ends that never began")
             stack.pop()
             seen.pop()
             continue
@@ -273,8 +277,6 @@ def _nodes(data: bytes, layout: _Layout) -> Node:
             prop.set_parent(stack[-1])
             stack[-1].props.append(prop)
             continue
-        if len(stack) >= MAX_DEPTH:
-            raise _damaged(f"it is deeper than {MAX_DEPTH} nodes")
         if not stack:
             node = root = Node("/")
         else:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from fdt import Node
 
-from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.devicetree.tree import DeviceTree, values
 from bootmenu.errors import TreeError
 
 RESERVED = "/reserved-memory"
@@ -18,6 +18,7 @@ RESERVED = "/reserved-memory"
 Span = tuple[int, int]
 """A physical address and a size in bytes."""
 
+_MEMORY = b"memory\0"
 _DEFAULT_CELLS = (2, 1)  # #address-cells and #size-cells of a node that says none
 _MOST_CELLS = 4  # OF_MAX_ADDR_CELLS
 
@@ -28,13 +29,13 @@ def memory_nodes(tree: DeviceTree) -> list[Node]:
     return [
         node
         for node in tree.root.nodes
-        if _value(node, "device_type") == b"memory\0" and _there(node) and any(_spans(node, cells))
+        if values(node).get("device_type") == _MEMORY and _there(node) and any(_spans(node, cells))
     ]
 
 
 def is_memory(node: Node) -> bool:
     """Whether *node*, below the root, is of memory by its name or to a kernel."""
-    return node.name.split("@")[0] == "memory" or _value(node, "device_type") == b"memory\0"
+    return node.name.split("@")[0] == "memory" or values(node).get("device_type") == _MEMORY
 
 
 def memory(tree: DeviceTree) -> list[Span]:
@@ -84,13 +85,8 @@ def spans(reg: bytes, cells: tuple[int, int]) -> Iterator[Span]:
 
 
 def _spans(node: Node, cells: tuple[int, int]) -> Iterator[Span]:
-    return spans(_value(node, "reg") or b"", cells)
+    return spans(values(node).get("reg", b""), cells)
 
 
 def _there(node: Node) -> bool:
-    return _value(node, "status") in (None, b"okay\0", b"ok\0")
-
-
-def _value(node: Node, name: str) -> bytes | None:
-    found = node.get_property(name)
-    return None if found is None else bytes(found.data)
+    return values(node).get("status", b"okay\0") in (b"okay\0", b"ok\0")

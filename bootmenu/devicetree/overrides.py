@@ -18,10 +18,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.devicetree.tree import DeviceTree, values
 from bootmenu.errors import TreeError
 
 MAX_OFFSET = 4096  # bytes
+MAX_CHANGES = 256  # of one parameter
 
 _NODE = "/__overrides__"
 _TARGET = re.compile(
@@ -51,10 +52,12 @@ def apply_parameters(tree: DeviceTree, parameters: Sequence[str], name: str) -> 
     Raises TreeError when a value does not fit or the tree's own declaration is damaged.
     """
     known = tree.properties(_NODE)
+    if not parameters or not known:
+        return
     places = {
         int.from_bytes(value, "big"): path
-        for path, _ in tree.nodes()
-        for value in (tree.get(path, "phandle"),)
+        for path, node in tree.nodes()
+        for value in (values(node).get("phandle"),)
         if value is not None
     }
     for parameter in parameters:
@@ -92,31 +95,34 @@ def forget_parameters(overlay: DeviceTree) -> None:
             overlay.remove("/__fixups__", key)
     referred = set(_references(overlay))
     for fragment in overlay.root.nodes:
-        for name in ("__overlay__", "__dormant__"):
-            path = f"/{fragment.name}/{name}"
-            if overlay.get(path, "phandle") not in referred:
-                overlay.remove(path, "phandle")
+        for node in fragment.nodes:
+            contents = node.name in ("__overlay__", "__dormant__")
+            if contents and values(node).get("phandle") not in referred:
+                node.remove_property("phandle")
 
 
 def _references(overlay: DeviceTree) -> Iterator[bytes]:
     """The phandles that the overlay's nodes have of each other."""
     fixups = "/__local_fixups__"
-    for path, node in overlay.nodes():
+    nodes = dict(overlay.nodes())
+    for path, node in nodes.items():
         if not path.startswith(f"{fixups}/"):
             continue
-        for prop in node.props:
-            value = overlay.get(path.removeprefix(fixups), prop.name) or b""
-            data = bytes(prop.data)
+        about = nodes.get(path.removeprefix(fixups))
+        known = values(about) if about else {}
+        for name, data in values(node).items():
+            value = known.get(name, b"")
             for at in range(0, len(data) - 3, 4):
                 offset = int.from_bytes(data[at : at + 4], "big")
                 yield value[offset : offset + 4]
 
 
 def _overrides(data: bytes, what: str) -> Iterator[_Override]:
-    at = 0
+    at = changes = 0
     while at < len(data):
         end = data.find(b"\0", at + 4)
-        if end < 0:
+        changes += 1
+        if end < 0 or changes > MAX_CHANGES:
             raise TreeError(f"{what} is damaged", hint="use another overlay or DTB")
         phandle = int.from_bytes(data[at : at + 4], "big")
         text = data[at + 4 : end].decode("ascii", "replace")

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bootmenu.devicetree import DeviceTree
-from bootmenu.devicetree.flat import Reservation, blank
+from bootmenu.devicetree.flat import Reservation, blank, scan
 from bootmenu.errors import TreeError
 
 Compile = Callable[[str], bytes]
@@ -119,6 +119,17 @@ def test_bottomless_tree_is_refused() -> None:
     header = struct.pack(">10I", 0xD00DFEED, 56 + len(body), 56, 56, 40, 17, 16, 0, 0, len(body))
     with pytest.raises(TreeError, match="deeper"):
         DeviceTree.parse(header + bytes(16) + body)
+
+
+def test_paths_of_hostile_trees_are_bounded() -> None:
+    """100,000 nodes below one with a name of a megabyte have 100 GB of paths."""
+    body = struct.pack(">II", 1, 0) + struct.pack(">I", 1) + b"a" * 2000 + bytes(4)
+    body += struct.pack(">III", 2, 2, 9)
+    header = struct.pack(">10I", 0xD00DFEED, 56 + len(body), 56, 56, 40, 17, 16, 0, 0, len(body))
+    with pytest.raises(TreeError, match="path has more than 1,024 characters"):
+        DeviceTree.parse(header + bytes(16) + body)
+    with pytest.raises(TreeError, match="path has more than 1,024 characters"):
+        list(scan(header + bytes(16) + body))
 
 
 def test_wide_hostile_tree_is_read_in_time() -> None:

@@ -1,10 +1,11 @@
 """Parameters of trees and overlays, as Raspberry Pi's documentation describes them."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 
-from bootmenu.devicetree import DeviceTree
+from bootmenu.devicetree import DeviceTree, compare
 from bootmenu.devicetree.overlay import apply_overlays
 from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
 from bootmenu.errors import TreeError
@@ -146,3 +147,32 @@ def test_damaged_declarations_are_refused(dtc: Compile) -> None:
         tree.set("/__overrides__", "word", data)
         with pytest.raises(TreeError):
             apply_parameters(tree, ["word=1"], "board.dtb")
+
+
+def test_wide_hostile_overlay_is_done_in_time(dtc: Compile) -> None:
+    tree = DeviceTree.parse(
+        dtc(
+            "/ { a { leaf { }; }; f { __overlay__ { }; }; b: b { }; "
+            '__overrides__ { p = <&b>,"x"; }; };'
+        )
+    )
+    for parent, path, many in (("/a", "/a/leaf", 30_000), ("/", "/f", 5_000)):
+        node = tree.node(path)
+        assert node is not None
+        name = node.name
+        for number in range(many):
+            node.set_name(f"n{number}")
+            tree.graft(parent, node)
+        node.set_name(name)
+    before, started = tree.copy(), time.monotonic()
+    apply_parameters(tree, ["p=1"], "wide")
+    forget_parameters(tree)
+    assert '+/b x = "1"' in compare(before, tree)
+    assert time.monotonic() - started < 10
+
+
+def test_parameter_changes_no_more_than_anybody_would_declare(dtc: Compile) -> None:
+    many = ",".join(['<&b>,"x"'] * 257)
+    tree = DeviceTree.parse(dtc(f"/ {{ b: b {{ }}; __overrides__ {{ p = {many}; }}; }};"))
+    with pytest.raises(TreeError, match="parameter p is damaged"):
+        apply_parameters(tree, ["p=1"], "many")
