@@ -49,10 +49,10 @@ def open_initrds(files: Sequence[FileSlice | Stream], *, required: bool) -> Init
     for file in files:
         if not isinstance(file, FileSlice):  # a container said where it begins and ends
             unwrapped.append(file)
-            continue
-        with open_slice(file) as opened:
-            unwrapped.append(_unwrapped(file, opened.read(min(file.size, _WRAPPER.size))))
-        if not file.size:
+        else:
+            with open_slice(file) as opened:
+                unwrapped.append(_unwrapped(file, opened.read(min(file.size, _WRAPPER.size))))
+        if not unwrapped[-1].size:
             raise ImageError(
                 f"{file}: the initrd is empty",
                 hint="make it again (on Debian update-initramfs -u); was the disk full?",

@@ -247,6 +247,13 @@ def test_initrd_of_uboot_is_loaded_without_its_header(
     short.write_bytes(wrapped.read_bytes()[:1000])
     with pytest.raises(ImageError, match="truncated, 936 of 5,000 bytes"):
         loader.prepare(kernel=make_kernel(), initrds=[whole(str(short))], machine=machine)
+    head = bytearray(wrapped.read_bytes()[:64])
+    head[12:16] = bytes(4)
+    (tmp_path / "hollow").write_bytes(head)
+    with pytest.raises(ImageError, match="hollow: the initrd is empty"):
+        loader.prepare(
+            kernel=make_kernel(), initrds=[whole(str(tmp_path / "hollow"))], machine=machine
+        )
 
 
 def test_any_number_of_initrds_is_loaded(
