@@ -117,17 +117,20 @@ def _drop_stale_reservations(tree: DeviceTree, page_size: int) -> None:
     """Forget the memory that the running kernel's initrd and tree took.
 
     Loaders reserve either the exact size or whole pages. Where the running tree lies is not
-    told to user space, its size is.
+    told to user space, its size is. Firmware may keep as much for itself (64 KiB are common), in
+    the tree that the loader was given: the loader's own reservation comes last.
     """
     start = _number(tree.get(CHOSEN, "linux,initrd-start"))
     end = _number(tree.get(CHOSEN, "linux,initrd-end"))
-
-    def stale(entry: Reservation) -> bool:
-        if start is not None and end is not None and entry.address == start:
-            return entry.size in (end - start, _up(end - start, page_size))
-        return bool(tree.size) and entry.size in (tree.size, _up(tree.size, page_size))
-
-    tree.reservations[:] = [entry for entry in tree.reservations if not stale(entry)]
+    if start is not None and end is not None:
+        sizes = (end - start, _up(end - start, page_size))
+        tree.reservations[:] = [
+            one for one in tree.reservations if one.address != start or one.size not in sizes
+        ]
+    sizes = (tree.size, _up(tree.size, page_size))
+    own = [one for one in tree.reservations if tree.size and one.size in sizes]
+    for last in own[-1:]:
+        tree.reservations.remove(last)
 
 
 def graft(tree: DeviceTree, running: DeviceTree) -> None:

@@ -85,6 +85,14 @@ def test_reservations_of_the_old_initrd_and_tree_are_dropped(dtc: Compile) -> No
     assert told(tree, "", None).reservations == [Reservation(0x48000000, 0x100000)]
 
 
+def test_reservation_of_firmware_of_the_same_size_as_the_tree_stays(dtc: Compile) -> None:
+    tree = DeviceTree.parse(
+        dtc("/memreserve/ 0x80000000 0x10000; /memreserve/ 0xbf000000 0x10000; / { };")
+    )
+    tree.size = 0x10000
+    assert told(tree, "", None).reservations == [Reservation(0x80000000, 0x10000)]
+
+
 def test_dtb_from_disk_gets_what_firmware_knows(dtc: Compile) -> None:
     tree = DeviceTree.parse(
         dtc(
