@@ -16,6 +16,7 @@ from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.inset import inset
 from bootmenu.loader.memory import Range, align_down, align_up, subtract, usable, whole_pages
 from bootmenu.loader.preflight import examine
+from bootmenu.loader.preflight.tree import in_its_memory
 from bootmenu.loader.reasons import ANYWHERE, IN_RESERVE, level, preferred
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Segment, Stream, TreeEdit, size_of
 
@@ -47,7 +48,8 @@ def prepare(
         machine=machine,
         dump=_dump(kept) if kept else None,
     )
-    return make_plan(image, contents, placed=placed, tree=final, machine=machine, kept=kept)
+    plan = make_plan(image, contents, placed=placed, tree=final, machine=machine, kept=kept)
+    return plan.with_findings(tuple(in_its_memory(plan, base, final)))
 
 
 def make_plan(

@@ -39,6 +39,19 @@ def test_tree_without_memory(machine: Machine, make_kernel: MakeKernel) -> None:
     loader.check(loader.prepare(kernel=make_kernel(), machine=machine, edits=edits))
 
 
+def test_memory_that_an_edit_takes_away_from_under_the_kernel(
+    machine: Machine, make_kernel: MakeKernel
+) -> None:
+    def less(size: str) -> list[TreeEdit]:
+        return [TreeEdit(EditAction.SET, "/memory@40000000", "reg", f"<0 0x40000000 0 {size}>")]
+
+    kernel = make_kernel()
+    loader.check(loader.prepare(kernel=kernel, machine=machine, edits=less("0x40000000")))
+    with pytest.raises(PreflightError, match="no memory where the kernel would lie") as caught:
+        loader.check(loader.prepare(kernel=kernel, machine=machine, edits=less("0x10000000")))
+    assert "mem=" in caught.value.hint
+
+
 def test_memory_of_no_size_is_taken_from_the_running_tree(
     machine: Machine, make_kernel: MakeKernel, virt_dtb: bytes, tmp_path: Path
 ) -> None:

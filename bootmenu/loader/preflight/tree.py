@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bootmenu.devicetree.chosen import CHOSEN, UEFI_TABLE
 from bootmenu.devicetree.memory import memory
 from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.loader.memory import Range, subtract
 from bootmenu.loader.preflight.findings import error, warning
 from bootmenu.loader.preflight.words import value_of
 from bootmenu.model import Finding, LoadPlan, Machine
@@ -39,6 +40,25 @@ def complete(plan: LoadPlan, tree: DeviceTree) -> Iterator[Finding]:
             "there is no /memory node with a size in it, nor in the tree that runs now",
             _OWN_TREE,
         )
+
+
+def in_its_memory(plan: LoadPlan, base: DeviceTree, tree: DeviceTree) -> Iterator[Finding]:
+    """Memory that was taken from *base* by hand, with something of *plan* in it.
+
+    Linux 6.1 dies of a fault in its own text then, before it has a console (seen in QEMU).
+    """
+    named = memory(tree)
+    if not named or named == memory(base) or tree.get(CHOSEN, UEFI_TABLE) is not None:
+        return
+    parts = [Range(at, at + size) for at, size in named]
+    for segment in plan.segments:
+        if subtract([Range(segment.mem, segment.end)], parts):
+            yield error(
+                f"the device tree names no memory where the {segment.name} would lie",
+                f"that is at {segment.mem:#x}, which the tree had before it was edited",
+                "leave /memory as it is; for less memory add mem=512M to the cmdline",
+            )
+            return
 
 
 def same_board(tree: DeviceTree, machine: Machine) -> Iterator[Finding]:
