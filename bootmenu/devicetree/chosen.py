@@ -137,6 +137,9 @@ def graft(tree: DeviceTree, running: DeviceTree) -> None:
     """Give *tree*, from a disk, what firmware told the running kernel: memory and UEFI."""
     _graft_memory(tree, running)
     _graft_reserved(tree, running)
+    # One that was copied from a running system tells where that one's UEFI lay.
+    for name in [name for name in tree.properties(CHOSEN) if name.startswith(_UEFI)]:
+        tree.remove(CHOSEN, name)
     given = running.properties(CHOSEN)
     uefi = {name: value for name, value in given.items() if name.startswith(_UEFI)}
     if uefi:

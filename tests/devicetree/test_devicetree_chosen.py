@@ -115,6 +115,12 @@ def test_dtb_from_disk_gets_what_firmware_knows(dtc: Compile) -> None:
     assert bootargs(tree) == "its own"
 
 
+def test_dtb_that_was_copied_from_another_start_knows_nothing_of_uefi(dtc: Compile) -> None:
+    tree = DeviceTree.parse(dtc("/ { chosen { linux,uefi-mmap-start = <0 1>; a; }; };"))
+    graft(tree, DeviceTree.parse(dtc("/ { };")))
+    assert tree.properties("/chosen") == {"a": b""}
+
+
 def test_dtb_that_knows_its_memory_keeps_it(dtc: Compile) -> None:
     source = '/ { memory@0 { device_type = "memory"; reg = <0 1 0x1000>; }; };'
     tree = DeviceTree.parse(dtc(source))
