@@ -62,7 +62,7 @@ def hand_over(
     page_size: int,
 ) -> None:
     """Make *tree* the next kernel's; *entropy* are :data:`ENTROPY` fresh random bytes."""
-    _drop_stale_reservations(tree, page_size)
+    drop_stale_reservations(tree, page_size)
     tree.add_node(CHOSEN)
     for name in _OF_THE_RUNNING_KERNEL:
         tree.remove(CHOSEN, name)
@@ -113,7 +113,7 @@ def bootargs(tree: DeviceTree) -> str:
     return value.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
 
 
-def _drop_stale_reservations(tree: DeviceTree, page_size: int) -> None:
+def drop_stale_reservations(tree: DeviceTree, page_size: int) -> None:
     """Forget the memory that the running kernel's initrd and tree took.
 
     Loaders reserve either the exact size or whole pages. Where the running tree lies is not
@@ -134,7 +134,13 @@ def _drop_stale_reservations(tree: DeviceTree, page_size: int) -> None:
 
 
 def graft(tree: DeviceTree, running: DeviceTree) -> None:
-    """Give *tree*, from a disk, what firmware told the running kernel: memory and UEFI."""
+    """Give *tree*, from a disk, what firmware told the running kernel: memory and UEFI.
+
+    Memory that it keeps for itself may be in a reservation alone, as U-Boot has that of TF-A and
+    OP-TEE on some boards: whoever touches that dies. *running* has no stale ones any more.
+    """
+    new = [one for one in running.reservations if one not in tree.reservations]
+    tree.reservations.extend(new)
     _graft_memory(tree, running)
     _graft_reserved(tree, running)
     # One that was copied from a running system tells where that one's UEFI lay.

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bootmenu.devicetree.chosen import Dump, Initrd, graft, hand_over, hand_over_dump
+from bootmenu.devicetree.chosen import (
+    Dump,
+    Initrd,
+    drop_stale_reservations,
+    graft,
+    hand_over,
+    hand_over_dump,
+)
 from bootmenu.devicetree.edits import apply_edits
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
@@ -91,6 +98,7 @@ def _given(dtb: FileSlice | Stream | None, machine: Machine) -> DeviceTree:
     # The kernel frees its own tree's memory, but never reserved this file's.
     tree.size = 0
     if running is not None:
+        drop_stale_reservations(running, machine.page_size)
         graft(tree, running)
     return tree
 

@@ -12,6 +12,7 @@ import pytest
 
 from bootmenu import loader
 from bootmenu.devicetree import DeviceTree
+from bootmenu.devicetree.flat import Reservation
 from bootmenu.discover.machine import capture, restore
 from bootmenu.errors import ImageError, TreeError, VolumeError
 from bootmenu.files import open_slice, whole
@@ -204,6 +205,31 @@ def test_what_a_dtb_keeps_from_its_kernel_is_left_alone(
         machine=replace(machine, fdt=running.serialize()),
     )
     assert all(first <= one.mem < one.end - 1 <= last for one in plan.segments)
+
+
+def test_dtb_gets_what_firmware_reserved_and_nothing_of_the_running_kernel(
+    machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd, tmp_path: Path
+) -> None:
+    """Some U-Boots keep TF-A and OP-TEE in a memory reservation alone."""
+    (tmp_path / "board.dtb").write_bytes(machine.fdt)
+    running = DeviceTree.parse(machine.fdt)
+    running.set("/chosen", "linux,initrd-start", struct.pack(">I", 0x4A000000))
+    running.set("/chosen", "linux,initrd-end", struct.pack(">I", 0x4A001234))
+    secure = Reservation(0x45300000, 0x2000000)
+    own_tree = Reservation(0x49000000, 0x2000)
+    running.reservations += [secure, Reservation(0x4A000000, 0x1234), own_tree]
+    fdt = bytearray(running.serialize())
+    fdt += bytes(own_tree.size - len(fdt))
+    struct.pack_into(">I", fdt, 4, len(fdt))
+    initrd = make_initrd(5000)
+    plan = loader.prepare(
+        kernel=make_kernel(),
+        initrds=[initrd],
+        dtb=whole(str(tmp_path / "board.dtb")),
+        machine=replace(machine, fdt=bytes(fdt)),
+    )
+    (own,) = [one.mem for one in plan.segments if one.name == "initrd"]
+    assert DeviceTree.parse(plan.tree).reservations == [secure, Reservation(own, 5000)]
 
 
 def test_parameters_of_the_dtb_and_of_an_overlay(
