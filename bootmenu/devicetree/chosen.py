@@ -11,12 +11,20 @@ Bindings: dtschema ``chosen.yaml``; Documentation/arch/arm/uefi.rst.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bootmenu.devicetree.flat import Reservation
-from bootmenu.devicetree.memory import RESERVED, cells_of, is_memory, memory_nodes, spans
-from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.devicetree.memory import (
+    RESERVED,
+    Span,
+    cells_of,
+    is_memory,
+    memory,
+    memory_nodes,
+    spans,
+)
+from bootmenu.devicetree.tree import DeviceTree, values
 from bootmenu.errors import TreeError
 
 CHOSEN = "/chosen"
@@ -157,15 +165,33 @@ def graft(tree: DeviceTree, running: DeviceTree) -> None:
 def _graft_memory(tree: DeviceTree, running: DeviceTree) -> None:
     """Take over /memory nodes, unless the DTB says itself how much memory there is.
 
-    Many say a size of 0 there, for firmware to fill in.
+    Many say a size of 0 there, for firmware to fill in, and some more than there is: mainline's
+    Raspberry Pi 3 has that of its GPU. So what the running tree does not name is taken away.
     """
-    real = memory_nodes(running)
-    if not real or memory_nodes(tree):
+    real = memory(running)
+    if not real:
+        return
+    cells = cells_of(tree, "/")
+    nodes = memory_nodes(tree)
+    there = [_common(spans(values(node)["reg"], cells), real) for node in nodes]
+    if any(there):
+        for node, parts in zip(nodes, there, strict=True):
+            tree.set(f"/{node.name}", "reg", _reg(parts, cells))
         return
     tree.root.nodes[:] = [node for node in tree.root.nodes if not is_memory(node)]
-    for node in real:
+    for node in memory_nodes(running):
         tree.graft("/", node)
-        _recode(tree, f"/{node.name}", cells_of(running, "/"), cells_of(tree, "/"))
+        _recode(tree, f"/{node.name}", cells_of(running, "/"), cells)
+
+
+def _common(ranges: Iterable[Span], others: Sequence[Span]) -> list[Span]:
+    """What *ranges* have in common with *others*."""
+    pairs = (
+        (max(at, start), min(at + size, start + length))
+        for at, size in ranges
+        for start, length in others
+    )
+    return [(start, end - start) for start, end in pairs if start < end]
 
 
 def _graft_reserved(tree: DeviceTree, running: DeviceTree) -> None:
@@ -193,22 +219,26 @@ def _graft_reserved(tree: DeviceTree, running: DeviceTree) -> None:
 
 
 def _recode(tree: DeviceTree, path: str, given: tuple[int, int], wanted: tuple[int, int]) -> None:
-    """Rewrite the reg of *path* from *given* (address, size) cells to *wanted*.
-
-    What these cannot say is lost: memory that is too high for them, of which nobody learns then.
-    """
+    """Rewrite the reg of *path* from *given* (address, size) cells to *wanted*."""
     value = tree.get(path, "reg")
-    if value is None or given == wanted:
-        return
-    limit = 1 << 32 * wanted[0]
-    most = max(0, (1 << 32 * wanted[1]) - _WHOLE)
+    if value is not None and given != wanted:
+        tree.set(path, "reg", _reg(spans(value, given), wanted))
+
+
+def _reg(ranges: Iterable[Span], cells: tuple[int, int]) -> bytes:
+    """*ranges* in so many *cells* each, parted where a size has too few.
+
+    What is too high for them is left out: of memory there nobody learns then.
+    """
+    limit = 1 << 32 * cells[0]
+    most = max(0, (1 << 32 * cells[1]) - _WHOLE)
     out = bytearray()
-    for address, size in spans(value, given):
+    for address, size in ranges:
         end = min(address + size, limit)
         for start in range(address, end, most)[:_MOST_PARTS] if most else ():
-            out += start.to_bytes(4 * wanted[0], "big")
-            out += min(end - start, most).to_bytes(4 * wanted[1], "big")
-    tree.set(path, "reg", bytes(out))
+            out += start.to_bytes(4 * cells[0], "big")
+            out += min(end - start, most).to_bytes(4 * cells[1], "big")
+    return bytes(out)
 
 
 def _number(value: bytes | None) -> int | None:

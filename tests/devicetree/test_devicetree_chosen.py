@@ -121,12 +121,18 @@ def test_dtb_that_was_copied_from_another_start_knows_nothing_of_uefi(dtc: Compi
     assert tree.properties("/chosen") == {"a": b""}
 
 
-def test_dtb_that_knows_its_memory_keeps_it(dtc: Compile) -> None:
-    source = '/ { memory@0 { device_type = "memory"; reg = <0 1 0x1000>; }; };'
-    tree = DeviceTree.parse(dtc(source))
-    graft(tree, DeviceTree.parse(dtc(RUNNING)))
-    assert tree.node("/memory@40000000") is None
-    assert tree.get("/memory@0", "reg") == struct.pack(">QI", 1, 0x1000)
+def test_dtb_that_knows_its_memory_keeps_what_is_there(dtc: Compile) -> None:
+    running = DeviceTree.parse(dtc(RUNNING))  # 1 GiB at 1 GiB
+    for said, kept in (
+        ("<0 0x50000000 0 0x1000>", [(0x50000000, 0x1000)]),
+        ("<0 0x20000000 0 0x30000000>", [(0x40000000, 0x10000000)]),
+        ("<0 0 1 0>", [(0x40000000, 0x40000000)]),
+        ("<0 0 0 0x40000000>", [(0x40000000, 0x40000000)]),  # all of it is another board's
+    ):
+        source = f'memory@0 {{ device_type = "memory"; reg = {said}; }};'
+        tree = DeviceTree.parse(dtc(f"/ {{ #address-cells = <2>; #size-cells = <2>; {source} }};"))
+        graft(tree, running)
+        assert memory(tree) == kept
 
 
 def test_regions_take_the_cells_of_the_tree_they_come_to(dtc: Compile) -> None:
