@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bootmenu.loader.memory import Holes, Range, align_down, align_up
 
 MAX_PIECES = 256
-"""The largest so many free pieces are looked at: what has no room in these has none."""
+"""The largest so many free pieces that any part fits are looked at."""
 MAX_TRIES = 50_000
 
 Places = dict[str, int]
@@ -58,7 +58,8 @@ def fit(
 
     The last of the parts must be one that fits wherever anything is left.
     """
-    pieces = sorted(sorted(free, key=lambda piece: piece.size)[-MAX_PIECES:])
+    fitting = (p for p in free if any(next(_ends((p,), part), None) for part in parts.values()))
+    pieces = sorted(sorted(fitting, key=lambda piece: piece.size)[-MAX_PIECES:])
     if any(not next(_ends(pieces, part), None) for part in parts.values()):
         return None
     search = _Search(parts, allowed)

@@ -264,3 +264,17 @@ def test_trampoline_is_what_the_boot_protocol_wants(tmp_path: Path) -> None:
     assert (null, unused) == (0, 0)
     assert text_segment == 0x00AF9A000000FFFF
     assert data_segment == 0x00CF92000000FFFF
+
+
+def test_pieces_that_a_kernel_cannot_reach_do_not_hide_those_that_it_can(
+    make_bzimage: MakeKernel, make_initrd: MakeInitrd
+) -> None:
+    """Hundreds of larger ones above 4 GiB, and two below: the kernel must take the lower one."""
+    spans = [(32 * MIB, 16 * MIB), (128 * MIB, 20 * MIB + 0x8000)]
+    spans += [(4 * GIB + number * 64 * MIB, 32 * MIB) for number in range(300)]
+    text = "\n".join(f"{start:x}-{start + size - 1:x} : System RAM" for start, size in spans)
+    machine = replace(BIOS, iomem=parse_iomem(text))
+    kernel = make_bzimage(init_size=16 * MIB, xloadflags=0x7D)
+    plan = loader.prepare(kernel=kernel, initrds=[make_initrd(20 * MIB)], machine=machine)
+    assert_placed(plan, machine)
+    assert all(segment.end <= 4 * GIB for segment in plan.segments)
