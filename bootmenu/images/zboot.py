@@ -1,8 +1,9 @@
 """EFI zboot: a compressed kernel behind an EFI program that unpacks it.
 
 Layout: drivers/firmware/efi/libstub/zboot-header.S and Makefile.zboot of Linux. The header
-names the compression and where the packed kernel lies; but for gzip its unpacked size follows
-on it. No loader of the kernel's own takes such a file before Linux 6.14.
+names the compression and where the packed kernel lies; but for gzip its unpacked size follows,
+4 bytes that do not count towards its own. No loader of the kernel's own takes such a file
+before Linux 6.14.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from bootmenu.images.recognise import Kind
 from bootmenu.model import FileSlice
 
 _HEADER = struct.Struct("<8xII8x32s")  # payload's offset and size, compression
-_SIZE = 4
 _COMPRESSIONS = {
     "gzip": Kind.GZIP,
     "zstd": Kind.ZSTD,
@@ -48,7 +48,6 @@ def payload(file: FileSlice, head: bytes) -> tuple[Kind, FileSlice]:
             f"and the file has {file.size:,}",
             hint=DAMAGED,
         )
-    trailer = 0 if kind is Kind.GZIP else _SIZE
-    if offset < _HEADER.size or size <= trailer:
+    if offset < _HEADER.size or not size:
         raise ImageError(f"{file}: damaged, there is no kernel in the zboot image", hint=DAMAGED)
-    return kind, file.part(offset, size - trailer)
+    return kind, file.part(offset, size)

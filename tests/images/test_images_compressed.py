@@ -61,11 +61,11 @@ def unpacked(image: KernelImage) -> bytes:
 
 def zboot(compression: str, payload: bytes, size: int) -> bytes:
     """As drivers/firmware/efi/libstub/Makefile.zboot lays it out."""
-    if compression != "gzip":
-        payload += struct.pack("<I", size)
     head = struct.pack(
         "<4s4sII8x32s4xI", b"MZ\0\0", b"zimg", 512, len(payload), compression.encode(), 64
     )
+    if compression != "gzip":
+        payload += struct.pack("<I", size)
     pe = struct.pack("<4sHH12xHH", b"PE\0\0", 0xAA64, 0, 0, 0)
     return (head + pe).ljust(512, b"\0") + payload + b"signature"
 

@@ -176,10 +176,9 @@ def _archive(name: str) -> bytes:
 
 def zboot(compression: str, payload: bytes, size: int) -> bytes:
     """An EFI zboot image as drivers/firmware/efi/libstub/Makefile.zboot lays it out."""
-    if compression != "gzip":
-        payload += struct.pack("<I", size)
     pe = struct.pack("<4sHH12xHH", b"PE\0\0", 0xAA64, 0, 0, 0)
     head = struct.pack(
         "<4s4sII8x32s4xI", b"MZ\0\0", b"zimg", 512, len(payload), compression.encode(), 64
     )
-    return (head + pe).ljust(512, b"\0") + payload
+    unpacked = b"" if compression == "gzip" else struct.pack("<I", size)
+    return (head + pe).ljust(512, b"\0") + payload + unpacked
