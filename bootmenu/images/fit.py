@@ -132,9 +132,10 @@ class Fit:
                     f"{self.file}: it has no configuration {name}", hint=f"it has {known}"
                 )
             return named[0]
+        boards = [(one, self._boards(one)) for one in found] if compatible else []
         for board in compatible:  # the most specific comes first
-            for one in found:
-                if board in one.compatible:
+            for one, its in boards:
+                if board in its:
                     return one
         default = [one for one in found if one.name == self.default]
         if not default and len(found) != 1:
@@ -155,6 +156,19 @@ class Fit:
                 hint="choose another one; bootmenu inspect FILE lists them",
             )
         return [one for one in found if one.kernel]
+
+    def _boards(self, one: Configuration) -> tuple[str, ...]:
+        """The boards that *one* is for: where it names none, that of its tree.
+
+        A tree that is compressed, or damaged, is for none.
+        """
+        if one.compatible or not one.trees:
+            return one.compatible
+        try:
+            tree = self.image(one.trees[0])
+            return Fit(tree.data).compatible if tree.compression == "none" else ()
+        except ImageError:
+            return ()
 
     def _configuration(self, name: str) -> Configuration:
         node = f"{_CONFIGURATIONS}/{name}"

@@ -176,6 +176,24 @@ def test_fit_gives_the_configuration_of_this_board_or_that_was_named(folder: Pat
     assert "conf-1, conf-2" in caught.value.hint
 
 
+def test_fit_without_a_word_on_boards_is_chosen_by_its_trees(folder: Path) -> None:
+    """As U-Boot does; mkimage writes such ones by itself."""
+    for name in "ab":
+        source = f'/dts-v1/; / {{ compatible = "maker,board-{name}", "maker,soc"; }};'
+        (folder / f"{name}.dts").write_text(source)
+        run("dtc", "-q", "-O", "dtb", "-o", f"{name}.dtb", f"{name}.dts", cwd=folder)
+    auto = ("-f", "auto", "-T", "kernel", "-C", "none", "-b", "a.dtb", "-b", "b.dtb")
+    file = mkimage(folder, *auto, "-d", "Image")
+    for boards, name in (
+        (["maker,board-b", "maker,soc"], "b.dtb"),
+        (["maker,board-c", "maker,soc"], "a.dtb"),
+        (["other"], "a.dtb"),
+    ):
+        found = open_contents(file, Arch.ARM64, compatible=boards)
+        assert found.dtb is not None
+        assert read(found.dtb) == (folder / name).read_bytes()
+
+
 @pytest.mark.parametrize("part", ["Image.gz", "ramdisk", "a.dtb"])
 def test_fit_with_a_wrong_byte(part: str, folder: Path) -> None:
     file = fit(folder, "-E")
