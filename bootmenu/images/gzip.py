@@ -36,7 +36,8 @@ def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
             if piece:
                 yield piece
             if unpacker.eof:
-                packed = unpacker.unused_data or file.read(len(_MAGIC))
+                packed = unpacker.unused_data
+                packed += file.read(max(0, len(_MAGIC) - len(packed)))
                 if not packed.startswith(_MAGIC):
                     return
                 unpacker = zlib.decompressobj(_GZIP_WINDOW)

@@ -41,6 +41,17 @@ def test_what_gzip_itself_writes_in_two_members(tmp_path: Path, make_image: Make
     assert unpacked(open_kernel(whole(str(tmp_path / "k.gz")))) == data
 
 
+@pytest.mark.parametrize("read_before", [0, 1, 2])
+def test_second_member_may_begin_wherever_reading_stops(
+    read_before: int, kernel_file: Write, make_image: Make
+) -> None:
+    data = make_image()
+    first = gzip.compress(data[:70000])
+    name = b"n" * ((1 << 20) - len(first) - 1 - read_before) + b"\0"
+    named = first[:3] + b"\x08" + first[4:10] + name + first[10:]
+    assert unpacked(open_kernel(kernel_file(named + gzip.compress(data[70000:])))) == data
+
+
 def test_padding_behind_it_is_ignored(kernel_file: Write, make_image: Make) -> None:
     assert (
         unpacked(open_kernel(kernel_file(gzip.compress(make_image()) + bytes(512)))) == make_image()
