@@ -5,6 +5,8 @@ from __future__ import annotations
 from bootmenu.errors import ImageError
 
 DAMAGED = "copy the kernel again: the file is damaged or was not written completely"
+_TOO_LARGE = ("Memory usage limit exceeded", "Frame requires too much memory for decoding")
+"""What liblzma and libzstd say of a dictionary beyond the limit that they were given."""
 
 
 def cut_off(path: str, what: str, at: int) -> ImageError:
@@ -17,6 +19,11 @@ def cut_off(path: str, what: str, at: int) -> ImageError:
 
 def broken(path: str, what: str, at: int, reason: object) -> ImageError:
     """*path*, *what*, cannot be unpacked; it was read up to byte *at* when that showed."""
+    if str(reason) in _TOO_LARGE:
+        return ImageError(
+            f"{path}: the {what} would take more than 128 MiB of memory to unpack",
+            hint="compress it with a smaller dictionary: xz -9 and zstd --long=27 are good",
+        )
     return ImageError(
         f"{path}: damaged, the {what} does not unpack ({reason}, before byte {at:,})",
         hint=DAMAGED,

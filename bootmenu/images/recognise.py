@@ -73,6 +73,7 @@ _MAGICS = (
     (b"07070", Kind.CPIO),
     (b"\x5d\0\0", Kind.LZMA),
 )
+_SKIPPABLE = b"\x2a\x4d\x18"  # behind a byte 0x50 to 0x5f, of zstd and lz4
 _ELF_MACHINES = {3: "i386", 40: "arm", 62: "x86_64", 183: "arm64", 243: "riscv64"}
 _UIMAGE_MACHINES = {2: "arm", 3: "i386", 22: "arm64", 24: "x86_64", 26: "riscv64"}
 
@@ -81,8 +82,9 @@ def recognise(head: bytes) -> Recognised:
     """What a file is whose first :data:`HEAD` bytes (fewer if it is shorter) are *head*."""
     if not head:
         return Recognised(Kind.EMPTY)
+    frame = _without_skippable(head)
     for magic, kind in _MAGICS:
-        if head.startswith(magic):
+        if frame.startswith(magic):
             return Recognised(kind)
     if head[0x38:0x3C] == arm64.MAGIC:
         return Recognised(Kind.ARM64, "arm64")
@@ -94,6 +96,13 @@ def recognise(head: bytes) -> Recognised:
     if head[0x24:0x28] == b"\x18\x28\x6f\x01":
         return Recognised(Kind.ARM32, "arm")
     return _by_header(head) or Recognised(_by_content(head))
+
+
+def _without_skippable(head: bytes) -> bytes:
+    """*head* from its first frame on that is not to be skipped, as pzstd writes some before."""
+    while head[1:4] == _SKIPPABLE and head[0] >> 4 == 5:
+        head = head[8 + int.from_bytes(head[4:8], "little") :]
+    return head
 
 
 def _by_header(head: bytes) -> Recognised | None:

@@ -19,6 +19,7 @@ _WINDOW_LOG = 27
 _PIECE = 1 << 20
 _STEP = 128 << 10
 _MAGIC = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = b"\x2a\x4d\x18"  # behind a byte 0x50 to 0x5f: a frame that holds nothing, see pzstd
 
 
 def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
@@ -46,7 +47,7 @@ def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
             if not packed and not ended:
                 raise cut_off(path, _WHAT, file.tell())
         rest = packed[given.pos : given.pos + len(_MAGIC)]
-        if ended and not (rest and _MAGIC.startswith(rest)):
+        if ended and not _begins_frame(rest):
             return
         output.pos = 0
         left = lib.ZSTD_decompressStream(context, output, given)
@@ -57,6 +58,13 @@ def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
         more = output.pos == _PIECE  # it may hold back what had no room
         if output.pos:
             yield ffi.buffer(target, output.pos)[:]
+
+
+def _begins_frame(head: bytes) -> bool:
+    """Whether a frame may begin with *head*, which has up to four bytes."""
+    if not head:
+        return False
+    return _MAGIC.startswith(head) or (head[0] >> 4 == 5 and _SKIPPABLE.startswith(head[1:]))
 
 
 @functools.cache

@@ -127,6 +127,33 @@ def test_what_was_compressed_in_two_parts_is_one_kernel(
     assert unpacked(open_kernel(kernel_file(b"".join(parts)))) == kernel
 
 
+@pytest.mark.parametrize("name", ["zstd", "lz4"])
+def test_frames_to_be_skipped_are_skipped_wherever_they_are(
+    name: str, kernel: bytes, kernel_file: Write
+) -> None:
+    skipped = struct.pack("<II", 0x184D2A5F, 5) + b"seeks"
+    parts = [packed(COMMANDS[name], part) for part in (kernel[:70_001], kernel[70_001:])]
+    data = skipped + skipped.join([*parts, b""])
+    assert unpacked(open_kernel(kernel_file(data))) == kernel
+
+
+def test_what_pzstd_packs_is_a_kernel(tmp_path: Path, kernel: bytes, kernel_file: Write) -> None:
+    image = kernel_file(kernel)
+    subprocess.run(["pzstd", "-q", "-p2", image.path, "-o", str(tmp_path / "out")], check=True)
+    assert unpacked(open_kernel(whole(str(tmp_path / "out")))) == kernel
+
+
+@pytest.mark.parametrize(
+    "command", ["xz --lzma2=preset=0,dict=512MiB -c", "zstd -q -1 --ultra --long=30 -c"]
+)
+def test_a_kernel_that_takes_too_much_memory_to_unpack_is_not_called_damaged(
+    command: str, kernel: bytes, kernel_file: Write
+) -> None:
+    with pytest.raises(ImageError, match="more than 128 MiB of memory to unpack") as caught:
+        open_kernel(kernel_file(packed(command, kernel)))
+    assert "smaller dictionary" in caught.value.hint
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("trailer", [b"\0" * 512, b"\1", b"a signature of some length"])
 def test_what_follows_is_ignored(
