@@ -158,7 +158,9 @@ def _unwrap(wrapped: _Wrapped, found: Recognised, head: bytes, arch: Arch) -> _W
         _verify(wrapped)
         kind, payload = zboot.payload(file, head)
         return _Wrapped(payload, kind, outer=wrapped.outer or found.kind)
-    if found.kind is Kind.UIMAGE and found.machine in ("", arch):
+    # U-Boot on x86 has one number for both, that of i386.
+    wide = (found.machine, arch) == ("i386", Arch.X86_64)
+    if found.kind is Kind.UIMAGE and (wide or found.machine in ("", arch)):
         from bootmenu.images import uimage
 
         _verify(wrapped)

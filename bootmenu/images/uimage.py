@@ -22,6 +22,7 @@ HEADER = struct.Struct(">IIIIIII4B32s")
 MAX_PARTS = 16
 
 _KERNEL, _RAMDISK, _MULTI = 2, 3, 4
+_KERNEL_NOLOAD = 14  # U-Boot leaves it where it was read, which is nothing to us
 _TYPES = {_KERNEL: "kernel", _RAMDISK: "ramdisk", _MULTI: "multi-file", 6: "script", 8: "flat dt"}
 _COMPRESSIONS = {1: Kind.GZIP, 2: Kind.BZIP2, 3: Kind.LZMA, 5: Kind.LZ4, 6: Kind.ZSTD}
 _LZO = 4
@@ -57,7 +58,7 @@ def parse(file: FileSlice, head: bytes) -> UImage:
             f"{file}: truncated, {file.size - HEADER.size:,} of {size:,} bytes are there",
             hint=DAMAGED,
         )
-    if kind not in (_KERNEL, _MULTI):
+    if kind not in (_KERNEL, _KERNEL_NOLOAD, _MULTI):
         raise ImageError(
             f"{file}: a uImage of the type {_TYPES.get(kind, kind)}, no kernel",
             hint="name the kernel here; a ramdisk belongs among the initrds",
@@ -69,7 +70,7 @@ def parse(file: FileSlice, head: bytes) -> UImage:
             hint="make it anew: mkimage -C gzip, or use the Image itself",
         )
     data = file.part(HEADER.size, size)
-    parts = (data,) if kind == _KERNEL else _parts(data)
+    parts = _parts(data) if kind == _MULTI else (data,)
     title = name.split(b"\0", 1)[0].decode("utf-8", "replace")
     checksum = Checksum("crc32", fields[6].to_bytes(4, "big"))
     if kind == _MULTI:

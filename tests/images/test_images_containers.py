@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bootmenu.appliance.image import debian_kernel, default_cache, kernel_file
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice, whole
 from bootmenu.images import open_contents, open_kernel
@@ -111,6 +112,18 @@ def test_uimage_of_every_compression(
     (folder / "out").write_bytes(data)
     with pytest.raises(ImageError, match="checksum of the uImage header"):
         open_kernel(file)
+
+
+def test_uimage_that_u_boot_does_not_move_is_a_kernel_too(folder: Path, make_image: Make) -> None:
+    file = mkimage(folder, "-T", "kernel_noload", "-C", "none", "-d", "Image")
+    assert read(open_kernel(file).source) == make_image()
+
+
+def test_uimage_for_x86_may_hold_a_kernel_of_64_bits(folder: Path) -> None:
+    _, data = kernel_file(debian_kernel(Arch.X86_64, default_cache(), print))
+    (folder / "bzImage").write_bytes(data)
+    file = mkimage(folder, "-A", "x86", "-T", "kernel", "-C", "none", "-d", "bzImage")
+    assert open_kernel(file, Arch.X86_64).format == "x86 bzImage in a U-Boot uImage"
 
 
 def test_uimage_of_several_files(folder: Path, make_image: Make) -> None:
