@@ -10,7 +10,7 @@ from bootmenu.files import open_slice
 from bootmenu.images.kernel import KernelImage, codec_of, open_kernel
 from bootmenu.images.packed import Packed, raw
 from bootmenu.images.pe import MAX_HEADER
-from bootmenu.images.recognise import HEAD, Kind, recognise
+from bootmenu.images.recognise import Kind, recognise_file
 from bootmenu.model import Arch, FileSlice, Stream
 
 MAX_CMDLINE = 64 << 10
@@ -39,7 +39,7 @@ def open_contents(
     VolumeError when it cannot be read.
     """
     with open_slice(file) as opened:
-        found = recognise(opened.read(HEAD))
+        found = recognise_file(opened)
     if found.kind is Kind.FDT:
         return _of_fit(file, arch, compatible, configuration)
     if configuration:
@@ -48,7 +48,7 @@ def open_contents(
             hint="configurations are parts of FIT images",
         )
     if found.kind is Kind.UKI and found.machine == arch:
-        return _of_uki(file, arch)
+        return _of_uki(file, arch, compatible)
     kernel = open_kernel(file, arch)
     if found.kind is Kind.UIMAGE:
         return _of_uimage(file, kernel)
@@ -68,8 +68,9 @@ def _of_uimage(file: FileSlice, kernel: KernelImage) -> Contents:
     )
 
 
-def _of_uki(file: FileSlice, arch: Arch) -> Contents:
+def _of_uki(file: FileSlice, arch: Arch, compatible: Sequence[str]) -> Contents:
     from bootmenu.images import uki
+    from bootmenu.images.fit import boards_of
 
     with open_slice(file) as opened:
         image = uki.parse(opened.read(MAX_HEADER))
@@ -78,6 +79,15 @@ def _of_uki(file: FileSlice, arch: Arch) -> Contents:
         found = image.find(name) if image is not None else None
         return uki.section_slice(file, found.name) if found is not None else None
 
+    def is_for_machine(tree: uki.Part) -> bool:
+        if tree.offset + tree.size > file.size:
+            return False
+        # As the stub does, of both trees the first name is compared.
+        own = boards_of(file.part(tree.offset, tree.size))[:1]
+        return own == tuple(compatible[:1]) != ()
+
+    automatic = filter(is_for_machine, image.all(".dtbauto") if image is not None else ())
+    tree = next((uki.section_slice(file, one.name) for one in automatic), None)
     kernel, text = part(".linux"), part(".cmdline")
     if kernel is None:
         raise ImageError(
@@ -92,7 +102,7 @@ def _of_uki(file: FileSlice, arch: Arch) -> Contents:
         open_kernel(kernel, arch, outer=Kind.UKI),
         # Microcode comes first, as the stub puts it.
         tuple(one for one in (part(".ucode"), part(".initrd")) if one is not None),
-        part(".dtb"),
+        tree or part(".dtb"),
         cmdline=cmdline.strip("\r\n \t"),
     )
 

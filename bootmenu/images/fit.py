@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from bootmenu.devicetree.flat import HEADER, scan
@@ -166,9 +166,9 @@ class Fit:
             return one.compatible
         try:
             tree = self.image(one.trees[0])
-            return Fit(tree.data).compatible if tree.compression == "none" else ()
         except ImageError:
             return ()
+        return boards_of(tree.data) if tree.compression == "none" else ()
 
     def _configuration(self, name: str) -> Configuration:
         node = f"{_CONFIGURATIONS}/{name}"
@@ -218,8 +218,7 @@ class Fit:
         return texts[0] if texts else ""
 
     def _texts(self, node: str, name: str) -> tuple[str, ...]:
-        value = self._nodes.get(node, {}).get(name, b"")
-        return tuple(t.decode("utf-8", "replace") for t in value.split(b"\0")[:-1])
+        return _split(self._nodes.get(node, {}).get(name, b""))
 
     def _number(self, node: str, name: str) -> int:
         value = self._nodes[node].get(name, b"")
@@ -229,6 +228,24 @@ class Fit:
 
     def _damaged(self, why: str) -> ImageError:
         return ImageError(f"{self.file}: damaged, or no FIT image: {why}", hint=DAMAGED)
+
+
+def boards_of(tree: FileSlice) -> tuple[str, ...]:
+    """The boards that a device tree is for, its own first; none where it is damaged.
+
+    Raises VolumeError when it cannot be read.
+    """
+    with suppress(ImageError, TreeError), _mapped(tree) as data:
+        for node, name, start, end in scan(data):
+            if node != "/":  # its properties stand before its nodes
+                break
+            if name == "compatible":
+                return _split(data[start:end])
+    return ()
+
+
+def _split(texts: bytes) -> tuple[str, ...]:
+    return tuple(text.decode("utf-8", "replace") for text in texts.split(b"\0")[:-1])
 
 
 @contextmanager

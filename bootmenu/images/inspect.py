@@ -14,7 +14,7 @@ from bootmenu.files import open_slice
 from bootmenu.images.contents import open_contents
 from bootmenu.images.inside import Inside, contents_of
 from bootmenu.images.kernel import PACKED, KernelImage
-from bootmenu.images.recognise import HEAD, recognise
+from bootmenu.images.recognise import recognise_file
 from bootmenu.model import Arch, FileSlice
 
 SCHEMA = "bootmenu.image/1"
@@ -108,7 +108,7 @@ def inspect(file: FileSlice, arch: Arch) -> Description:
     Raises VolumeError when it cannot be read.
     """
     with open_slice(file) as opened:
-        found = recognise(opened.read(HEAD))
+        found = recognise_file(opened)
     parts: tuple[Inside, ...] = ()
     try:
         parts = tuple(contents_of(file, found.kind))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import BinaryIO
 
 from bootmenu.images import arm64, pe
 from bootmenu.model import Arch
@@ -96,6 +97,13 @@ def recognise(head: bytes) -> Recognised:
     if head[0x24:0x28] == b"\x18\x28\x6f\x01":
         return Recognised(Kind.ARM32, "arm")
     return _by_header(head) or Recognised(_by_content(head))
+
+
+def recognise_file(opened: BinaryIO) -> Recognised:
+    """What a file is, open at its first byte: of an EFI program all sections are looked at."""
+    head = opened.read(HEAD)
+    more = min(pe.table_end(head), pe.MAX_HEADER) - len(head)
+    return recognise(head + opened.read(max(0, more)))
 
 
 def _without_skippable(head: bytes) -> bytes:

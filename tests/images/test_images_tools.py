@@ -13,6 +13,7 @@ import pytest
 
 from bootmenu.appliance.image import debian_kernel, default_cache, kernel_file
 from bootmenu.files import whole
+from bootmenu.images import open_contents
 from bootmenu.images.inspect import Description, inspect
 from bootmenu.model import Arch
 
@@ -97,7 +98,6 @@ def test_fit_has_the_parts_that_dumpimage_lists(folder: Path) -> None:
 
 def test_fit_with_packed_tree_and_a_configuration_without_a_kernel(folder: Path) -> None:
     from bootmenu.errors import ImageError
-    from bootmenu.images import open_contents
 
     (folder / "fit.its").write_text(FIT)
     run("mkimage -E -f fit.its fit", folder)
@@ -156,6 +156,35 @@ def test_sections_of_another_tools_image_are_those_of_objdump(folder: Path) -> N
     sizes = {name: int(size, 16) for name, size in re.findall(SECTION, listed)}
     assert {part.name: part.size for part in found.parts} == sizes
     assert sizes[".cmdline"] == 20
+
+
+def test_kernel_behind_many_device_trees_comes_with_that_of_this_machine(folder: Path) -> None:
+    """One image for a hundred boards: what ukify --devicetree-auto writes."""
+    trees = []
+    for board in ["other,board", "maker,board"]:
+        (folder / "one.dts").write_text(f'/dts-v1/; / {{ compatible = "{board}", "maker,soc"; }};')
+        run("dtc -q -O dtb -o one.dtb one.dts", folder)
+        trees.append((folder / "one.dtb").read_bytes())
+    contents = [(b".dtbauto", trees[0])] * 120
+    contents += [(b".dtbauto", trees[1]), (b".dtb", trees[0])]
+    contents += [(b".linux", (folder / "Image").read_bytes())]
+    head = struct.pack("<2s58xI", b"MZ", 64)
+    head += struct.pack("<4sHH12xHH", b"PE\0\0", 0xAA64, len(contents), 0, 0)
+    at, body = 8192, b""
+    for name, content in contents:
+        head += struct.pack("<8sIIII16x", name, len(content), 0, len(content), at + len(body))
+        body += content
+    (folder / "image").write_bytes(head.ljust(at, b"\0") + body)
+    found = described(folder / "image")
+    assert (found.kind, found.problem) == ("arm64 Image in a unified kernel image", "")
+    file = whole(str(folder / "image"))
+    for compatible, names in {
+        ("maker,board", "maker,soc"): ".dtbauto:120",
+        ("maker,board-2", "maker,soc"): ".dtb",
+        (): ".dtb",
+    }.items():
+        opened = open_contents(file, Arch.ARM64, compatible=compatible)
+        assert str(opened.dtb) == f"{file}#{names}"
 
 
 @pytest.mark.parametrize(
