@@ -72,7 +72,7 @@ def _load_segments(
                 Streams(plan.segments, userfault, ffi, progress=progress, cancel=cancel) as streams,
             ):
                 number = _load_from(plan, streams.buffers)
-                digests = streams.digests()
+            digests = streams.digests()
             if streams.error is not None:
                 _forget(plan)
                 raise streams.error

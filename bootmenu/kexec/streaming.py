@@ -127,7 +127,10 @@ class Streams:
         self._open.close()
 
     def digests(self) -> dict[int, str]:
-        """The SHA-256 of each segment's bytes, by its number, once all were handed over."""
+        """The SHA-256 of each segment's bytes, by its number, once the ``with`` statement is left.
+
+        Before that the last chunk, which the kernel has, may be missing from them.
+        """
         return self._digests.results()
 
     def _serve(self) -> None:

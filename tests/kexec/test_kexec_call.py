@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from bootmenu.errors import CancelledError, ImageError, KexecError, VolumeError
 from bootmenu.kexec import call, system
 from bootmenu.kexec.causes import execute_error, load_error
 from bootmenu.kexec.numbers import CALLS
+from bootmenu.kexec.userfault import Userfault
 from bootmenu.model import Arch, FileSlice, LoadPlan, Segment, Source
 
 
@@ -126,6 +128,24 @@ def test_files_streams_and_buffers_reach_the_kernel_as_they_are(
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
     assert threading.active_count() == threads
     assert str(path) not in Path("/proc/self/maps").read_text()
+
+
+def test_digest_has_the_last_chunk_though_the_kernel_is_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel may be through before the thread that handed it over goes on."""
+    real = Userfault.fill
+
+    def fill(self: Userfault, address: int, data: memoryview) -> None:
+        real(self, address, data)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(Userfault, "fill", fill)
+    monkeypatch.setattr(answer, "number", 0)
+    content = os.urandom(5 << 20)
+    (tmp_path / "image").write_bytes(content)
+    loaded = kexec.load(plan(FileSlice(str(tmp_path / "image"), 0, len(content))))
+    assert loaded.segments[0].digest == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.usefixtures("way")
