@@ -50,7 +50,10 @@ def load(
         except BootmenuError:
             _forget(plan)
             raise
-    return _load_segments(plan, progress, cancel)
+    try:
+        return _load_segments(plan, progress, cancel)
+    except OSError as error:  # what is fetched has no room, not even for a moment
+        raise load_error(error.errno or errno.ENOMEM) from error
 
 
 def _load_segments(

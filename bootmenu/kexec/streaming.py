@@ -8,6 +8,7 @@ as a whole.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import queue
@@ -21,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from bootmenu.errors import BootmenuError, CancelledError, KexecError
+from bootmenu.kexec.causes import load_error
 from bootmenu.kexec.digests import Digests
 from bootmenu.kexec.sources import CHUNK, Chunk, chunks
 from bootmenu.kexec.userfault import Region, Userfault
@@ -86,19 +88,23 @@ class Streams:
         self._started = time.monotonic()
         self._served: list[_Served] = []
         self._chunks = _Buffers()
-        self._digests = Digests()
         self.error: BootmenuError | None = None
         self.buffers: dict[int, Any] = {}
-        self._open = ExitStack()
-        self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._serve, name="kexec-streams", daemon=True)
-        for number, segment in enumerate(segments):
-            source = segment.source
-            if isinstance(source, bytes | memoryview):
-                self._done += segment.bufsz
-                self._digests.add(number, source)
-            elif segment.bufsz:
-                self._add(number, segment, source)
+        self._open = ExitStack()
+        with self._open:
+            self._digests = Digests()
+            self._open.callback(self._digests.results)
+            self._stop = os.eventfd(0, os.EFD_CLOEXEC)
+            self._open.callback(os.close, self._stop)
+            for number, segment in enumerate(segments):
+                source = segment.source
+                if isinstance(source, bytes | memoryview):
+                    self._done += segment.bufsz
+                    self._digests.add(number, source)
+                elif segment.bufsz:
+                    self._add(number, segment, source)
+            self._open = self._open.pop_all()
 
     def _add(self, number: int, segment: Segment, source: FileSlice | Stream) -> None:
         region = Region(segment.bufsz, self._ffi)
@@ -122,8 +128,6 @@ class Streams:
     ) -> None:
         os.eventfd_write(self._stop, 1)
         self._thread.join()
-        self._digests.results()
-        os.close(self._stop)
         self._open.close()
 
     def digests(self) -> dict[int, str]:
@@ -141,6 +145,8 @@ class Streams:
                 served.ready = next(served.chunks, None)
             except BootmenuError as error:
                 self._fail(error)
+            except OSError as error:  # there is no page for what was read
+                self._fail(load_error(error.errno or errno.EFAULT))
             except Exception as error:
                 self._fail(KexecError(f"the load failed midway: {error!r}", errno=0))
 

@@ -130,6 +130,32 @@ def test_files_streams_and_buffers_reach_the_kernel_as_they_are(
     assert str(path) not in Path("/proc/self/maps").read_text()
 
 
+@pytest.mark.usefixtures("way")
+def test_load_that_has_no_room_is_refused_and_leaves_nothing_behind(
+    no_kexec_for_real: list[Call],
+) -> None:
+    """Not even addresses for it: 64 TiB are more than a process may have."""
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(KexecError, match=r"not enough free memory .ENOMEM"):
+        kexec.load(plan(b"abc", Pieces(size=1 << 46)))
+    assert not no_kexec_for_real
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    assert threading.active_count() == 1
+
+
+def test_load_that_runs_out_of_memory_midway_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_userfault: Userfault, _address: int, _data: memoryview) -> None:
+        raise OSError(errno.ENOMEM, "")
+
+    monkeypatch.setattr(Userfault, "fill", fill)
+    (tmp_path / "image").write_bytes(bytes(5 << 20))
+    with pytest.raises(KexecError, match=r"not enough free memory .ENOMEM") as caught:
+        kexec.load(plan(FileSlice(str(tmp_path / "image"), 0, 5 << 20)))
+    assert "smaller initrd" in caught.value.hint
+
+
 def test_digest_has_the_last_chunk_though_the_kernel_is_faster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
