@@ -120,7 +120,7 @@ def _format(image: KernelImage, machine: Machine) -> Iterator[Finding]:
             + (", or use --method classic" if works(Method.CLASSIC, machine) else ""),
         )
     if machine.arch is Arch.RISCV64 and not isinstance(image.source, elf.Layout):
-        release = re.match(r"(\d+)\.(\d+)", machine.release)
+        release = re.match(r"(\d{1,9})\.(\d{1,9})", machine.release)
         if release is not None and (int(release[1]), int(release[2])) < _RISCV_IMAGE:
             yield warning(
                 "kexec_file_load may refuse this kernel",

@@ -62,7 +62,7 @@ def locked_down(machine: Machine, method: Method) -> Iterator[Finding]:
 def survived(machine: Machine, *, panic: bool) -> Iterator[Finding]:
     """A running kernel that would crash while it loads another one."""
     five_levels = machine.page_size == 4096 and machine.address_bits > 48
-    release = re.match(r"(\d+)\.(\d+)", machine.release)
+    release = re.match(r"(\d{1,9})\.(\d{1,9})", machine.release)
     if machine.arch is not Arch.ARM64 or panic or not five_levels or release is None:
         return
     version = int(release[1]), int(release[2])
