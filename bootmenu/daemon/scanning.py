@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from bootmenu.errors import UsageError
+from bootmenu.errors import UsageError, VolumeError
+from bootmenu.files import open_slice, whole
 from bootmenu.model import Arch, Configuration, Machine, Platform, Volume
+
+MAX_CAPTURE = 8 << 20
+"""Bytes of a captured machine: a tree of 2 MiB as text, 8,192 processors, a map of memory."""
 
 
 def machine_reader(
@@ -37,12 +40,23 @@ def _facts(capture: str) -> Machine:
 
         facts = read_machine()
         return replace(facts, kexec=replace(facts.kexec, methods=kexec.available()))
+    return restore(_text(capture))
+
+
+def _text(capture: str) -> str:
+    """What the file *capture* says, which may come from anybody. Raises UsageError."""
+    hint = "bootmenu machine capture writes such a file"
     try:
-        return restore(Path(capture).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "") or "not text"
-        hint = "bootmenu machine capture writes such a file"
-        raise UsageError(f"cannot read {capture}: {reason}", hint=hint) from error
+        file = whole(capture)
+        if file.size > MAX_CAPTURE:
+            raise UsageError(f"{capture}: too large for a capture", hint=hint)
+        with open_slice(file) as opened:
+            data = opened.read()
+        return data.decode("utf-8")
+    except VolumeError as error:
+        raise UsageError(error.message, hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{capture}: not text", hint=hint) from error
 
 
 def scan(facts: Machine, volume: Volume, volumes: Sequence[Volume]) -> list[Configuration]:

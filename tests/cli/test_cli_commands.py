@@ -230,9 +230,27 @@ def test_what_keeps_a_private_daemon_from_starting_is_said() -> None:
     done = bootmenu("plan", "x", "--machine", "/nonexistent")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "bootmenu: cannot read /nonexistent: No such file or directory",
+        "bootmenu: /nonexistent: cannot be read: No such file or directory",
         "hint: bootmenu machine capture writes such a file",
     ]
+
+
+def test_what_is_no_capture_costs_neither_memory_nor_patience(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    for name, why in (
+        ("/dev/zero", "not a regular file"),
+        ("fifo", "not a regular file"),
+        ("large", "too large for a capture"),
+        ("bytes", "not text"),
+    ):
+        done = bootmenu("plan", "x", "--machine", tmp_path / name)
+        assert done.stderr.splitlines() == [
+            f"bootmenu: {tmp_path / name}: {why}",
+            "hint: bootmenu machine capture writes such a file",
+        ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
