@@ -53,12 +53,18 @@ def _fail(error: BootmenuError) -> int:
         import traceback
 
         traceback.print_exc()
-    print(f"bootmenu: {error.message}", file=sys.stderr)
+    _complain(f"bootmenu: {error.message}")
     if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)
+        _complain(f"hint: {error.hint}")
     for line in getattr(error, "log", ()):
-        print(f"kernel: {line}", file=sys.stderr)
+        _complain(f"kernel: {line}")
     return 2 if isinstance(error, UsageError) else 1
+
+
+def _complain(line: str) -> None:
+    r"""*line* on standard error. It may name a file of a disk: ``\xNN`` for what would steer."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    print(shown, file=sys.stderr)
 
 
 def _print(text: str) -> None:
@@ -130,7 +136,7 @@ def _list(options: argparse.Namespace) -> int:
     _print((render_json if options.json else render_text)(volumes, found))
     # The JSON has a place for problems of entries only.
     for problem in render_problems(found) if options.json else ():
-        print(f"bootmenu: {problem}", file=sys.stderr)
+        _complain(f"bootmenu: {problem}")
     return 0
 
 
@@ -210,7 +216,7 @@ class _Progress:
 def _load(options: argparse.Namespace) -> int:
     with _requested(options) as (daemon, request):
         for warning in daemon.call("Load", request=request, **_how(options)):
-            print(f"bootmenu: warning: {warning}", file=sys.stderr)
+            _complain(f"bootmenu: warning: {warning}")
         if options.json:
             _print(daemon.call("Loaded", panic=options.panic))
     return 0

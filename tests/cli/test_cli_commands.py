@@ -147,6 +147,16 @@ def test_an_entry_that_is_not_there_says_how_to_find_one(disk: Path) -> None:
     ]
 
 
+def test_an_error_with_a_name_from_a_disk_does_not_steer_the_terminal(
+    disk: Path, board: Path
+) -> None:
+    entry = disk / "loader/entries/rescue.conf"
+    entry.write_text("title Rescue\nlinux /\x1b]0;owned\x07Image\n")
+    done = bootmenu("plan", "Rescue", "--root", disk, "--machine", board)
+    assert r"no such file: /\x1b]0;owned\x07Image" in done.stderr
+    assert done.stderr.replace("\n", "").isprintable()
+
+
 def test_a_plan_is_made_for_another_machine(disk: Path, board: Path) -> None:
     arguments = ("--kernel", "disk/Image", "--initrd", "disk/initrd", "--append", "a  b")
     done = bootmenu("plan", *arguments, "--machine", board.name, "--json", cwd=disk.parent)
