@@ -25,7 +25,7 @@ from bootmenu.loader.memory import (
     align_down,
     align_up,
     crash_regions,
-    ram,
+    dumped,
     subtract,
 )
 from bootmenu.loader.preflight import note, warning
@@ -63,7 +63,7 @@ def reserve(machine: Machine) -> Reserve:
             f"crash kernels are not loaded on {machine.arch}",
             hint=f"this version loads them on {', '.join(_MACHINES)}",
         )
-    memory = ram(machine)
+    memory = dumped(machine)
     regions = crash_regions(machine)
     if not regions:
         raise PlacementError(

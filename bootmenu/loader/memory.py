@@ -55,6 +55,16 @@ def crash_regions(machine: Machine) -> tuple[Range, ...]:
     return tuple(sorted(part for part in found if part.start < part.end))
 
 
+def dumped(machine: Machine) -> list[Range]:
+    """All memory that the running kernel keeps data in. Raises as :func:`usable` does.
+
+    Other than :func:`ram`, with what drivers add to it, ``System RAM (virtio_mem)``: that is there
+    only while its driver says so, which is not when the next kernel starts.
+    """
+    added = (r for r in machine.iomem if r.name.startswith(f"{RAM} ("))
+    return merge([*ram(machine), *(Range(r.start, min(r.end + 1, _END)) for r in added)])
+
+
 def ram(machine: Machine) -> list[Range]:
     """All memory of *machine*, whatever uses it. Raises as :func:`usable` does."""
     if not machine.iomem:

@@ -335,6 +335,21 @@ def test_dump_of_a_pc_leaves_out_the_first_megabyte(vmlinuz: FileSlice, tmp_path
         ]
 
 
+@pytest.mark.parametrize("driver", ["virtio_mem", "kmem"])
+def test_memory_that_a_driver_added_is_dumped_but_nothing_lies_in_it(
+    driver: str, waiting: Machine, make_kernel: MakeKernel, tmp_path: Path
+) -> None:
+    added = f"140000000-17fffffff : virtio0\n  140000000-147ffffff : System RAM ({driver})\n"
+    more = replace(waiting, iomem=parse_iomem(IOMEM + added))
+    path = tmp_path / "elfcorehdr"
+    path.write_bytes(header_of(planned(make_kernel(), more)))
+    with path.open("rb") as file:
+        last = [segment.header for segment in ELFFile(file).iter_segments()][-1]
+    assert (last.p_paddr, last.p_paddr + last.p_memsz) == (0x100000000, 0x148000000)
+    ordinary = loader.prepare(kernel=make_kernel(), machine=more)
+    assert all(part.end <= 0x140000000 for part in ordinary.segments)
+
+
 def test_kernel_that_is_linked_to_lie_elsewhere_cannot_be_a_crash_kernel(tmp_path: Path) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(bzimage(relocatable=0))
