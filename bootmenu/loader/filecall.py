@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bootmenu.files import is_whole
-from bootmenu.images import Contents, KernelImage, elf
+from bootmenu.images import Contents, KernelImage, bzimage, elf
+from bootmenu.loader import x86_64
 from bootmenu.loader.handover import Parameters
 from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.method import works
@@ -23,6 +24,7 @@ from bootmenu.model import (
     LoadPlan,
     Machine,
     Method,
+    Pc,
     Platform,
     Stream,
     TreeEdit,
@@ -112,13 +114,21 @@ def _trees(
 
 def _format(image: KernelImage, machine: Machine) -> Iterator[Finding]:
     """What the running kernel's own loader does not take, unpacked though it is."""
-    if machine.arch is Arch.X86_64 and isinstance(image.header, elf.Header):
+    instead = ", or use --method classic" * works(Method.CLASSIC, machine)
+    if isinstance(image.header, elf.Header):
         yield error(
             f"kexec_file_load takes no {image.format}",
             "on x86_64 it takes a bzImage only",
-            "choose the bzImage (vmlinuz) of this kernel"
-            + (", or use --method classic" if works(Method.CLASSIC, machine) else ""),
+            f"choose the bzImage (vmlinuz) of this kernel{instead}",
         )
+    elif isinstance(image.header, bzimage.Header):
+        yield from x86_64.five_levels(image.header, machine.pc or Pc())
+        if not image.header.above_4g:
+            yield error(
+                "kexec_file_load does not take this kernel",
+                "it takes none that has to lie below 4 GiB",
+                f"choose a kernel with CONFIG_RELOCATABLE{instead}",
+            )
     if machine.arch is Arch.RISCV64 and not isinstance(image.source, elf.Layout):
         release = re.match(r"(\d{1,9})\.(\d{1,9})", machine.release)
         if release is not None and (int(release[1]), int(release[2])) < _RISCV_IMAGE:

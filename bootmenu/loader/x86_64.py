@@ -235,7 +235,8 @@ def _segments(
     )
 
 
-def _findings(header: PcHeader, pc: Pc) -> Iterator[Finding]:
+def five_levels(header: PcHeader, pc: Pc) -> Iterator[Finding]:
+    """A kernel that the running one's page tables are, or may be, too deep for."""
     if pc.five_level and header.five_level is False:
         yield error(
             "this kernel cannot be entered with page tables of five levels, it would hang",
@@ -248,6 +249,10 @@ def _findings(header: PcHeader, pc: Pc) -> Iterator[Finding]:
             "the running kernel uses them, and a vmlinux does not say",
             "if nothing comes up, use its bzImage",
         )
+
+
+def _findings(header: PcHeader, pc: Pc) -> Iterator[Finding]:
+    yield from five_levels(header, pc)
     if pc.efi is not None and not header.takes_efi:
         yield note(
             "the next kernel starts without UEFI's runtime services",

@@ -199,6 +199,33 @@ def test_lockdown_leaves_the_file_call_and_the_plan_says_so(vmlinuz: FileSlice) 
 
 
 @pytest.mark.parametrize(
+    ("xloadflags", "five_level", "message", "hint"),
+    [
+        (0x7D, False, "none that has to lie below 4 GiB", "CONFIG_RELOCATABLE, or use --method"),
+        (0x1F, True, "page tables of five levels", "no5lvl"),
+    ],
+)
+def test_a_bzimage_that_the_running_kernel_does_not_take_is_refused(
+    xloadflags: int, five_level: bool, message: str, hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "vmlinuz").write_bytes(bzimage(xloadflags=xloadflags))
+    kernel, machine = whole(str(tmp_path / "vmlinuz")), permitting(BIOS)
+    assert machine.pc is not None
+    running = replace(machine, pc=replace(machine.pc, five_level=five_level))
+    with pytest.raises(PreflightError, match=message) as refused:
+        loader.check(loader.prepare(kernel=kernel, machine=running, method=Method.FILE))
+    assert hint in refused.value.hint
+
+
+def test_the_running_pc_keeps_a_part_of_the_cmdline_free(vmlinuz: FileSlice) -> None:
+    how: dict[str, Any] = {"kernel": vmlinuz, "machine": permitting(BIOS)}
+    assert not loader.prepare(**how, cmdline="x" * 2017).findings
+    assert not loader.prepare(**how, cmdline="x" * 2016, method=Method.FILE).findings
+    (finding,) = loader.prepare(**how, cmdline="x" * 2017, method=Method.FILE).findings
+    assert "refuses more than 2,016 of them" in finding.cause
+
+
+@pytest.mark.parametrize(
     ("limits", "method", "message", "hint"),
     [
         ({"methods": (Method.CLASSIC,)}, Method.FILE, "no kexec_file_load", "--method classic"),

@@ -1,7 +1,8 @@
 """The cmdline: its length, and whether anybody here would see what the next kernel says.
 
 Sources: COMMAND_LINE_SIZE in arch/*/include/uapi/asm/setup.h, cmdline_size in
-Documentation/arch/x86/boot.rst; kernel/printk/printk.c (console_setup).
+Documentation/arch/x86/boot.rst; bzImage64_load() of arch/x86/kernel/kexec-bzimage64.c;
+kernel/printk/printk.c (console_setup).
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from bootmenu.images import KernelImage
 from bootmenu.loader.preflight.findings import error, warning
 from bootmenu.loader.preflight.tree import described
 from bootmenu.loader.preflight.words import parameters
-from bootmenu.model import Arch, Finding, LoadPlan, Machine
+from bootmenu.model import Arch, Finding, LoadPlan, Machine, Method
 
 LONGEST = {Arch.ARM64: 2047, Arch.X86_64: 2047, Arch.RISCV64: 1023}
 """Bytes of cmdline that a kernel takes; what is longer is cut off."""
 OLDER_RISCV = 511
 """What a riscv64 kernel took before it was 1,023, in Linux 6.4."""
+KEPT_FREE = 31
+"""Bytes of it that an x86 kernel keeps free in kexec_file_load: ``elfcorehdr=``, and the NUL."""
 _SCREEN = "tty0"
 
 
@@ -33,6 +36,12 @@ def length(plan: LoadPlan, image: KernelImage) -> Iterator[Finding]:
         yield error(
             f"the cmdline has {size:,} bytes",
             f"the kernel would cut it off after {longest:,}",
+            remedy,
+        )
+    elif plan.arch is Arch.X86_64 and plan.method is Method.FILE and size > longest - KEPT_FREE:
+        yield warning(
+            f"the cmdline has {size:,} bytes",
+            f"kexec_file_load of Linux 6.12 refuses more than {longest - KEPT_FREE:,} of them",
             remedy,
         )
     elif plan.arch is Arch.RISCV64 and size > OLDER_RISCV:
