@@ -254,6 +254,17 @@ def test_kernel_that_loads_it_by_itself_needs_no_facts(
     assert (plan.panic, plan.method, plan.segments, plan.findings) == (True, Method.FILE, (), ())
 
 
+def test_images_that_the_running_kernel_would_find_no_place_for_are_refused_beforehand(
+    waiting: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
+) -> None:
+    other = replace(waiting, kexec=KexecLimits(methods=(Method.FILE,)))
+    how: dict[str, Any] = {"kernel": make_kernel(image_size=100 * MIB), "machine": other}
+    loader.check(planned(**how, initrds=[make_initrd(150 * MIB)]))
+    with pytest.raises(PreflightError, match=r"256 MiB are set aside .* 48 MiB too few") as caught:
+        loader.check(planned(**how, initrds=[make_initrd(200 * MIB)]))
+    assert "crashkernel=640M" in caught.value.hint
+
+
 def test_limits_of_ordinary_loads_are_not_those_of_crash_kernels(
     waiting: Machine, make_kernel: MakeKernel
 ) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from bootmenu.errors import PlacementError
 from bootmenu.images import KernelImage
-from bootmenu.loader.memory import MIB, mib, usable
+from bootmenu.loader.memory import MIB, Holes, crash_regions, mib, no_room, usable
 from bootmenu.loader.preflight.findings import error, warning
 from bootmenu.model import Finding, LoadPlan, Machine, Method
 
@@ -34,6 +34,8 @@ def enough(plan: LoadPlan, image: KernelImage, machine: Machine) -> Iterator[Fin
         total = image.image_size + sum(file.size for file in plan.files if file.name == "initrd")
         # The kernel reads each file into memory first, beside what we copied of it.
         besides += sum(file.size * (2 if file.copied else 1) for file in plan.files)
+        if plan.panic:
+            yield from _set_aside(image, total - image.image_size, machine)
     half, free = machine.memory_total // 2, machine.memory_available
     if half and total > half:
         yield error(
@@ -49,3 +51,11 @@ def enough(plan: LoadPlan, image: KernelImage, machine: Machine) -> Iterator[Fin
             f"only {free // MIB:,} MiB are available: {mib(total + besides - free)} are missing",
             f"end what else runs here, {_SMALLER}",
         )
+
+
+def _set_aside(image: KernelImage, initrd: int, machine: Machine) -> Iterator[Finding]:
+    """Less memory for a crash kernel than its images take, where the running kernel places them."""
+    regions = crash_regions(machine)
+    if regions and image.image_size + initrd > regions[-1].size:
+        lacking = no_room(image.image_size, initrd, Holes(regions[-1:]), "", crash=True)
+        yield error(lacking.message, "", lacking.hint)
