@@ -163,7 +163,9 @@ def _fixed(header: PcHeader, size: int, holes: Holes) -> int:
     if at < LOWEST or holes.lowest(size, PAGE, low=at, high=at + size) is None:
         raise PlacementError(
             f"the kernel must lie at {at:#x}, and {size >> 20} MiB there are not free",
-            hint="choose a kernel with CONFIG_RELOCATABLE, as those of all distributions",
+            hint="use its bzImage (vmlinuz), which may lie elsewhere"
+            if isinstance(header, elf.Header)
+            else "choose a kernel with CONFIG_RELOCATABLE, as those of all distributions",
         )
     return at
 

@@ -185,6 +185,10 @@ def test_vmlinux_lies_where_it_was_linked_to(tmp_path: Path) -> None:
     code = plan.segments[-1].source
     assert isinstance(code, bytes)
     assert struct.unpack_from("<Q", code, 48) == (0x2000200,)
+    taken = parse_iomem(IOMEM.replace("02000000-02dfffff : Kernel code", "02000000-02ffffff : fb"))
+    with pytest.raises(PlacementError, match="must lie at") as refused:
+        loader.prepare(kernel=whole(str(vmlinux)), machine=replace(BIOS, iomem=taken))
+    assert "use its bzImage" in refused.value.hint
 
 
 @pytest.mark.parametrize(
