@@ -82,13 +82,22 @@ def read(data: bytes) -> Flat:
 
 
 def blank(data: bytes, names: frozenset[str]) -> bytes:
-    """*data* with the values of all properties called *names* zeroed, else the same bytes.
+    """*data* with the values of all properties called *names* zeroed, else the same tree.
 
-    Raises TreeError as :func:`read` does.
+    Zeroed is what lies between and behind its blocks, too: there firmware leaves whatever was in
+    memory. Raises TreeError as :func:`read` does.
     """
-    clean = bytearray(data)
+    clean = bytearray(len(data))
     try:
         layout = _layout(data)
+        reserved = RESERVATION.size * (len(_reservations(data, layout)) + 1)
+        for start, end in (
+            (0, HEADER.size),
+            (layout.reservations, layout.reservations + reserved),
+            (layout.struct_start, layout.struct_end),
+            (layout.strings_start, layout.strings_end),
+        ):
+            clean[start:end] = data[start:end]
         for token in _tokens(data, layout):
             if isinstance(token, _Value) and token.name in names:
                 clean[token.start : token.end] = bytes(token.end - token.start)

@@ -93,6 +93,13 @@ def test_blanked_seeds_change_nothing_else(dtc: Compile) -> None:
     assert tree.get("/chosen", "bootargs") == b"a\0"
 
 
+def test_what_firmware_left_behind_a_tree_is_blanked_as_well(dtc: Compile) -> None:
+    data = dtc(SOURCE)
+    padded = data[:4] + struct.pack(">I", len(data) + 4096) + data[8:]
+    clean = blank(padded + b"a key of a former system".ljust(4096, b"."), frozenset())
+    assert clean == padded + bytes(4096)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
