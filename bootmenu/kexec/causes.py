@@ -15,7 +15,8 @@ _LOAD = {
     errno.EPERM: (
         "the kernel does not permit it",
         "it takes root (CAP_SYS_BOOT), kernel.kexec_load_disabled=0, some "
-        "kernel.kexec_load_limit_reboot left, and no lockdown: see bootmenu doctor",
+        "kernel.kexec_load_limit_reboot left (_panic for a crash kernel), and no lockdown: see "
+        "bootmenu doctor",
     ),
     errno.EACCES: (
         "a security policy forbids it (IMA appraisal or secure boot)",
@@ -59,7 +60,8 @@ _FILE_LOAD = _LOAD | {
     errno.EPERM: (
         "the kernel does not permit it",
         "under lockdown only signed kernels are taken; it takes root (CAP_SYS_BOOT), "
-        "kernel.kexec_load_disabled=0 and some kernel.kexec_load_limit_reboot left as well",
+        "kernel.kexec_load_disabled=0 and some kernel.kexec_load_limit_reboot left "
+        "(_panic for a crash kernel) as well",
     ),
     errno.EADDRNOTAVAIL: (
         "no piece of memory is large enough",

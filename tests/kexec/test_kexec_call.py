@@ -17,7 +17,7 @@ import pytest
 from bootmenu import kexec
 from bootmenu.errors import CancelledError, ImageError, KexecError, VolumeError
 from bootmenu.kexec import call, system
-from bootmenu.kexec.causes import execute_error, load_error
+from bootmenu.kexec.causes import execute_error, file_load_error, load_error
 from bootmenu.kexec.numbers import CALLS
 from bootmenu.kexec.userfault import Userfault
 from bootmenu.model import Arch, FileSlice, LoadPlan, Segment, Source
@@ -320,6 +320,11 @@ def test_every_errno_has_a_cause_and_a_remedy(number: int) -> None:
         assert errno.errorcode[number] in error.message
         assert error.hint
         assert error.errno == number
+
+
+def test_crash_kernels_have_a_limit_of_their_own_that_is_named_as_well() -> None:
+    for error in (load_error(errno.EPERM), file_load_error(errno.EPERM)):
+        assert "kexec_load_limit_reboot left (_panic for a crash kernel)" in error.hint
 
 
 def test_stuck_processors_are_recognised_in_the_log() -> None:
