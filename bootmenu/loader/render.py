@@ -96,7 +96,7 @@ def _handed(plan: LoadPlan, width: int) -> Iterator[str]:
 
 def _named(source: Source) -> str:
     """What a person knows *source* by; no name for what we made ourselves."""
-    return "" if isinstance(source, bytes | memoryview) else str(source)
+    return "" if isinstance(source, bytes | memoryview) else printable(str(source))
 
 
 def _handed_file(file: HandedFile) -> dict[str, object]:

@@ -92,6 +92,14 @@ def test_several_initrds_are_joined_and_the_plan_says_what_that_takes(
     assert read.files[1].digest[:32] in loader.render_text(read, BIOS)
 
 
+def test_names_of_files_do_not_steer_the_terminal(vmlinuz: FileSlice) -> None:
+    named = replace(vmlinuz, name="vda1:/boot/\x1b]0;owned\x07vmlinuz")
+    plan = loader.prepare(kernel=named, machine=permitting(BIOS), method=Method.FILE)
+    text = loader.render_text(plan, BIOS)
+    assert r"vda1:/boot/\x1b]0;owned\x07vmlinuz" in text
+    assert text.replace("\n", "").isprintable()
+
+
 def test_copies_count_as_memory_that_a_load_takes(
     vmlinuz: FileSlice, make_initrd: MakeInitrd
 ) -> None:
