@@ -184,13 +184,15 @@ async def load(plan: LoadPlan, progress: Progress, cancel: threading.Event) -> L
     return await in_thread(hand_over_segments)
 
 
-async def file_call_may_do(refusal: KexecError, machine: Callable[[], Machine]) -> bool:
+async def file_call_may_do(
+    refusal: KexecError, machine: Callable[[], Machine], *, panic: bool
+) -> bool:
     """Whether kexec_file_load is worth a try after the *refusal* of the classic call."""
 
     def ask() -> bool:
         from bootmenu.loader.method import file_call_may_do
 
-        return file_call_may_do(refusal, machine())
+        return file_call_may_do(refusal, machine(), panic=panic)
 
     return await in_thread(ask)
 

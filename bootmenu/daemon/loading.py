@@ -51,7 +51,7 @@ async def load(
         done = await boot.load(plan, progress, cancel)
     except KexecError as refusal:
         other = method is Method.AUTO and plan.method is Method.CLASSIC
-        if not other or not await boot.file_call_may_do(refusal, machine):
+        if not other or not await boot.file_call_may_do(refusal, machine, panic=plan.panic):
             raise
         _log.warning("%s; trying kexec_file_load", refusal.message)
         plan = await planned(Method.FILE)

@@ -29,8 +29,10 @@ def works(method: Method, machine: Machine) -> bool:
     return method in machine.kexec.methods and not forbidden
 
 
-def file_call_may_do(refusal: KexecError, machine: Machine) -> bool:
+def file_call_may_do(refusal: KexecError, machine: Machine, *, panic: bool = False) -> bool:
     """Whether the file call may do what the classic one was refused for, as *machine* is now.
+
+    With *panic* that is to load a crash kernel.
 
     EPERM has many reasons, most of which hold for both calls; lockdown, which does not, may be
     invisible where securityfs is not mounted.
@@ -39,5 +41,6 @@ def file_call_may_do(refusal: KexecError, machine: Machine) -> bool:
     if Method.FILE not in kexec.methods:
         return False
     if refusal.errno == errno.EPERM:
-        return kexec.privileged and not kexec.load_disabled and kexec.load_limit != 0
+        limit = kexec.load_limit_panic if panic else kexec.load_limit
+        return kexec.privileged and not kexec.load_disabled and limit != 0
     return refusal.errno in (errno.ENOSYS, errno.EACCES)

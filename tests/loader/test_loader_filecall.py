@@ -289,5 +289,11 @@ def test_the_file_call_is_tried_where_only_the_classic_one_is_forbidden(
     assert file_call_may_do(refusal, permitting(BIOS, **limits)) is tried
 
 
+def test_for_a_crash_kernel_its_own_limit_counts() -> None:
+    refusal = KexecError("refused", errno=errno.EPERM)
+    assert file_call_may_do(refusal, permitting(BIOS, load_limit=0), panic=True)
+    assert not file_call_may_do(refusal, permitting(BIOS, load_limit_panic=0), panic=True)
+
+
 def test_a_capture_says_which_calls_there_are() -> None:
     assert restore(capture(permitting(BIOS))).kexec.methods == BOTH
