@@ -29,6 +29,7 @@ from bootmenu.loader.memory import (
     subtract,
 )
 from bootmenu.loader.preflight import note, warning
+from bootmenu.loader.preflight.words import value_of
 from bootmenu.model import Arch, CrashFacts, Finding, LoadPlan, Machine, Segment
 
 ROOM = 64 * MIB
@@ -66,9 +67,13 @@ def reserve(machine: Machine) -> Reserve:
     memory = dumped(machine)
     regions = crash_regions(machine)
     if not regions:
+        asked = value_of(machine.cmdline, "crashkernel")
         raise PlacementError(
             "no memory is set aside for a crash kernel",
-            hint="start the running kernel with crashkernel=256M",
+            hint="start the running kernel with crashkernel=256M"
+            if asked is None
+            else f"the running kernel has not granted crashkernel={asked}, dmesg says why: start "
+            "it with another size, as crashkernel=256M",
         )
     taken = [*regions, Range(0, LOW)] if machine.arch is Arch.X86_64 else regions
     header = elfcorehdr(machine.crash, subtract(memory, taken), machine.arch)

@@ -166,7 +166,11 @@ def test_machine_without_memory_for_it_says_how_to_set_some_aside(
 ) -> None:
     with pytest.raises(PlacementError, match="no memory is set aside") as caught:
         planned(make_kernel(), machine)
-    assert "crashkernel=256M" in caught.value.hint
+    assert caught.value.hint == "start the running kernel with crashkernel=256M"
+    asked = replace(machine, cmdline="quiet crashkernel=2G-64G:256M")
+    with pytest.raises(PlacementError, match="no memory is set aside") as caught:
+        planned(make_kernel(), asked)
+    assert "has not granted crashkernel=2G-64G:256M, dmesg says why" in caught.value.hint
     with pytest.raises(PlacementError, match="not loaded on riscv64"):
         crash.reserve(replace(machine, arch=Arch.RISCV64))
     hidden = tuple(replace(r, start=0, end=0) for r in parse_iomem(IOMEM))
