@@ -12,6 +12,7 @@ import struct
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 from bootmenu import loader
@@ -22,7 +23,7 @@ from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
 from bootmenu.discover.machine import capture, parse_iomem, restore
 from bootmenu.errors import BootmenuError
 from bootmenu.files import whole
-from bootmenu.model import Arch, FileSlice, LoadPlan, Machine
+from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Method
 from tests.fuzz.images import RISCV, bzimage
 
 MACHINES = Path(__file__).parents[1] / "golden/machines"
@@ -133,13 +134,14 @@ def _capture(data: bytes, kernels: dict[Arch, FileSlice]) -> None:
 
 
 def _plan(machine: Machine, kernels: dict[Arch, FileSlice]) -> None:
-    for panic in (False, True):
+    for panic, method in product((False, True), (Method.AUTO, Method.FILE)):
         try:
             plan = loader.prepare(
                 kernel=kernels[machine.arch],
                 initrds=[kernels[machine.arch]],
                 machine=machine,
                 panic=panic,
+                method=method,
             )
         except BootmenuError as error:
             assert error.message
