@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from bootmenu.daemon import boot
 from bootmenu.daemon import interface as wire
@@ -46,7 +47,7 @@ async def load(
     plan = await planned(method)
     ready()
     if cancel.is_set():
-        raise CancelledError
+        await _give_up(plan)
     try:
         done = await boot.load(plan, progress, cancel)
     except KexecError as refusal:
@@ -57,11 +58,16 @@ async def load(
         plan = await planned(Method.FILE)
         done = (await boot.load(plan, progress, cancel)).with_findings((_instead(refusal),))
     if cancel.is_set():  # too late for the call
-        await boot.unload(panic=plan.panic)
-        raise CancelledError
+        await _give_up(plan)
     for line in _loaded(done):
         _log.info("%s", line)
     return done
+
+
+async def _give_up(plan: LoadPlan) -> NoReturn:
+    """Raise CancelledError: nothing is loaded, not even what was before."""
+    await boot.unload(panic=plan.panic)
+    raise CancelledError
 
 
 def _instead(refusal: KexecError) -> Finding:

@@ -14,6 +14,7 @@ import pytest
 from daemon_fakes import bls, board, until
 from daemon_served import Kernel, Menu, Served
 
+from bootmenu.daemon import boot
 from bootmenu.daemon.interface import Failed, Method, Phase
 from bootmenu.errors import KexecError
 from bootmenu.model import KexecLimits
@@ -74,6 +75,24 @@ async def test_a_load_that_ended_all_the_same_is_unloaded(
     with pytest.raises(Failed):
         await menus[0].call("Loaded")
     await menus[0].until(lambda s: s.status == "Cancelled: Debian was not loaded")
+
+
+async def test_a_load_that_is_cancelled_before_it_begins_leaves_nothing_loaded_either(
+    menus: list[Menu], kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = menus[0].request("Debian")
+    await menus[0].call("Load", request=request)
+    planned = boot.plan
+
+    async def cancelled_meanwhile(*arguments: object, **options: object) -> object:
+        await menus[1].call("Cancel")
+        return await planned(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(boot, "plan", cancelled_meanwhile)
+    with pytest.raises(Failed) as failed:
+        await menus[0].call("Load", request=request)
+    assert failed.value.parameters["message"] == SAID
+    assert not kernel.loaded()
 
 
 async def test_there_must_be_a_load_to_cancel(menus: list[Menu], kernel: Kernel) -> None:
