@@ -6,12 +6,13 @@ is an answer too.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
-from bootmenu.images.contents import open_contents
+from bootmenu.images.contents import Contents, open_contents
 from bootmenu.images.inside import Inside, contents_of
 from bootmenu.images.kernel import PACKED, KernelImage
 from bootmenu.images.recognise import recognise_file
@@ -113,7 +114,7 @@ def inspect(file: FileSlice, arch: Arch) -> Description:
     try:
         parts = tuple(contents_of(file, found.kind))
         # The whole, so that damage in the middle of a compressed file is told as well.
-        image = open_contents(file, found.arch or arch).kernel
+        image = _opened(file, found.arch or arch).kernel
         image.verify()
         version = image.version()
         return Description(file, image.format, image.arch, version, image, parts=parts)
@@ -126,6 +127,20 @@ def inspect(file: FileSlice, arch: Arch) -> Description:
             hint=error.hint,
             parts=parts,
         )
+
+
+def _opened(file: FileSlice, arch: Arch) -> Contents:
+    """What is in *file*: for *arch*, else for the architecture of the kernel that it hides.
+
+    Raises ImageError.
+    """
+    try:
+        return open_contents(file, arch)
+    except ImageError:
+        for other in Arch:
+            with suppress(ImageError):
+                return open_contents(file, other)
+        raise
 
 
 def printable(text: str) -> str:

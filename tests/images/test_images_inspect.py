@@ -35,6 +35,17 @@ def test_foreign_and_damaged_files_are_described_too(kernel_file: Write, make_im
     assert "big-endian" in found.problem
 
 
+def test_packed_kernel_of_another_machine_is_described_in_full_and_so_is_its_damage(
+    kernel_file: Write, make_image: Make
+) -> None:
+    packed = gzip.compress(make_image())
+    found = inspect(kernel_file(packed), Arch.X86_64)
+    assert (found.kind, found.machine, found.problem) == ("gzip'd arm64 Image", "arm64", "")
+    assert found.version == "6.12.107+deb13-arm64"
+    found = inspect(kernel_file(packed[:-8] + bytes(8)), Arch.X86_64)
+    assert found.problem.startswith("damaged")
+
+
 def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(VolumeError, match="No such file"):
         inspect(whole(str(tmp_path / "none")))
