@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from bootmenu.errors import UsageError
+from bootmenu.errors import BootmenuError
 
 MANY = 5
 """Ids that a hint lists."""
@@ -33,7 +33,7 @@ Entry = TypeVar("Entry", bound=Named)
 def find(entries: Sequence[Entry], name: str) -> Entry:
     """The entry whose id, title or ``Submenu>Title`` is *name*, or whose id begins with it.
 
-    Raises UsageError when there is none, or more than one.
+    Raises BootmenuError when there is none, or more than one.
     """
     for matching in (
         [entry for entry in entries if entry.id == name],
@@ -44,5 +44,6 @@ def find(entries: Sequence[Entry], name: str) -> Entry:
             return matching[0]
         if matching:
             several = ", ".join(entry.id for entry in matching[:MANY])
-            raise UsageError(f"several entries are called {name}", hint=f"use an id: {several}")
-    raise UsageError(f"no entry is called {name}", hint="bootmenu list shows them with their ids")
+            raise BootmenuError(f"several entries are called {name}", hint=f"use an id: {several}")
+    hint = "bootmenu list shows them with their ids"
+    raise BootmenuError(f"no entry is called {name}", hint=hint)

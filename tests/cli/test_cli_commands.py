@@ -137,8 +137,9 @@ def test_an_entry_is_shown_with_where_its_fields_came_from(disk: Path, name: str
     assert "/loader/entries/debian.conf:4" in done.stdout
 
 
-def test_an_entry_that_is_not_there_says_how_to_find_one(disk: Path) -> None:
-    done = bootmenu("show", "Windows", "--root", disk)
+@pytest.mark.parametrize("command", ["show", "plan", "load"])
+def test_an_entry_that_is_not_there_says_how_to_find_one(disk: Path, command: str) -> None:
+    done = bootmenu(command, "Windows", "--root", disk)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.splitlines() == [

@@ -15,7 +15,7 @@ from bootmenu.daemon import facts, server
 from bootmenu.daemon.boot import locate
 from bootmenu.daemon.consoles import say_last
 from bootmenu.daemon.selection import find
-from bootmenu.errors import DaemonError, ImageError, UsageError, VolumeError
+from bootmenu.errors import BootmenuError, DaemonError, ImageError, VolumeError
 from bootmenu.model import BootEntry, Format, KexecLimits, Resource, Volume
 
 
@@ -84,7 +84,7 @@ def test_an_entry_is_known_by_its_id_its_title_or_its_place(name: str, found: st
 
 @pytest.mark.parametrize("name", ["Linux 6.1", "uuid", "Windows", ""])
 def test_what_could_mean_several_entries_or_none_is_refused(name: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(BootmenuError):
         find(ENTRIES, name)
 
 
