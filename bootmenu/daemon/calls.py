@@ -98,7 +98,7 @@ def _answer(answers: BufferedReader) -> tuple[Any, bool]:
     while not message.endswith(b"\0"):
         ahead = answers.peek()
         if not ahead:
-            raise DaemonError("bootmenud gave up: it has ended during the call")
+            raise DaemonError("bootmenud gave up: it has ended during the call", hint="try again")
         message += answers.read(ahead.find(b"\0") + 1 or len(ahead))
     reply = json.loads(message[:-1], object_hook=lambda fields: SimpleNamespace(**fields))
     result, error = getattr(reply, "parameters", SimpleNamespace()), getattr(reply, "error", "")

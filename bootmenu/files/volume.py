@@ -34,6 +34,7 @@ TEXT_LIMIT = 4 << 20
 
 ISO9660 = "iso9660"
 
+_OTHER = "choose another entry, or name another file"
 _CASELESS = frozenset({"vfat", "msdos", "exfat", "ntfs", "ntfs3"})
 
 
@@ -244,7 +245,7 @@ def volume_named(name: str, volumes: Sequence[Volume]) -> Volume | None:
 def _regular(status: Status, path: str) -> int:
     """The size of what is a regular file."""
     if not stat.S_ISREG(status.mode):
-        raise VolumeError(f"not a regular file: {path}")
+        raise VolumeError(f"not a regular file: {path}", hint=_OTHER)
     return status.size
 
 
@@ -254,7 +255,7 @@ def _errors(path: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise VolumeError(f"no such file: {path}") from error
+        raise VolumeError(f"no such file: {path}", hint=_OTHER) from error
     except OSError as error:
         raise VolumeError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:  # a NUL, or text that no encoding has bytes for
