@@ -5,18 +5,17 @@ Each subcommand imports what it needs when it runs. Exit status: 0 done, 1 faile
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from bootmenu.arguments import parse
 from bootmenu.errors import BootmenuError, UsageError
 
 TYPE_CHECKING = False  # that of typing, see arguments.py
 if TYPE_CHECKING:
+    import argparse
     from typing import Any
 
     from bootmenu.daemon.calls import Daemon
@@ -27,25 +26,27 @@ PLAN_MIN, PLAN_MAX = 70, 132
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status. Raises nothing, except SystemExit after --help."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed: what would go there shall not go to the other
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):  # what a disk says may not fit the terminal
             stream.reconfigure(errors="backslashreplace")
     try:
+        from bootmenu.arguments import parse  # takes as long as it takes to press Ctrl-C
+
         options = parse(arguments)
-        status = _RUN[options.command](options)
-        sys.stdout.flush()
+        return _RUN[options.command](options)
     except BootmenuError as error:
         return _fail(error)
     except KeyboardInterrupt:
         return 1
     except BrokenPipeError:
-        # Whoever read it has seen enough; Python must not complain when it closes the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has seen enough
         return 1
     except Exception as error:
         what = f"an error of its own: {type(error).__name__}: {error}"
         return _fail(BootmenuError(what, hint="BOOTMENU_DEBUG=1 shows where; please report it"))
-    return status
 
 
 def _fail(error: BootmenuError) -> int:
@@ -68,7 +69,19 @@ def _complain(line: str) -> None:
 
 
 def _print(text: str) -> None:
-    print(text.rstrip("\n"))
+    try:
+        print(text.rstrip("\n"), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_output()
+        what = f"standard output cannot be written: {error.strerror}"
+        raise BootmenuError(what, hint="make room where it goes") from error
+
+
+def _drop_output() -> None:
+    """Python must not complain at its end that it cannot write the rest."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # --- the menu and its daemon -----------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from bootmenu.devicetree.chosen import ENTROPY
 from bootmenu.errors import BootmenuError
-from bootmenu.images.inspect import Description
+from bootmenu.images.inspect import Description, printable
 from bootmenu.images.inspect import inspect as describe
 from bootmenu.loader.plan import prepare
 from bootmenu.model import FileSlice, Finding, Machine, Severity
@@ -34,8 +34,8 @@ class Inspection:
         lines.append(f"boots here   {'yes' if self.boots else 'no'}")
         for finding in self.findings:
             cause = f" ({finding.cause})" if finding.cause else ""
-            lines.append(f"{finding.severity:<12} {finding.message}{cause}")
-            lines.append(f"{'hint':<12} {finding.remedy}")
+            lines.append(f"{finding.severity:<12} {printable(finding.message + cause)}")
+            lines.append(f"{'hint':<12} {printable(finding.remedy)}")
         return "\n".join(lines)
 
     def json(self) -> str:

@@ -300,6 +300,40 @@ def test_a_pipe_does_not_hang_what_is_inspected(tmp_path: Path) -> None:
     assert "not a regular file" in bootmenu("inspect", tmp_path / "fifo").stderr
 
 
+def test_what_is_found_of_a_kernel_does_not_steer_the_terminal(disk: Path) -> None:
+    name = "\x1b[31mImage"
+    said = bootmenu("inspect", (disk / "Image").rename(disk / name)).stdout
+    assert r"\x1b[31mImage: " in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "output", "errors"),
+    [
+        (
+            "list --root . >/dev/full",
+            1,
+            "",
+            "bootmenu: standard output cannot be written: No space left on device\n"
+            "hint: make room where it goes\n",
+        ),
+        ("list --root . >&-", 0, "", ""),
+        ("inspect gone --json 2>&-", 1, "", ""),
+    ],
+)
+def test_output_that_cannot_be_written_is_no_error_of_ours_and_goes_nowhere_else(
+    disk: Path, line: str, status: int, output: str, errors: str
+) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m bootmenu {line}"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=disk,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (status, output, errors)
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(disk: Path) -> None:
     code = f"{sys.executable} -m bootmenu list --json --root {disk} | true"
     done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True)
@@ -320,6 +354,13 @@ def test_an_interrupted_command_is_quiet_and_leaves_no_daemon(tmp_path: Path) ->
     assert "Traceback" not in errors
     assert running.returncode in {0, 1}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_is_interrupted_while_it_starts_is_quiet(tmp_path: Path) -> None:
+    """Its own modules come first in time, then argparse, which takes the longest."""
+    (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)")
+    done = bootmenu("list", PYTHONPATH=f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 def test_where_an_error_of_ours_happened_is_shown_on_request(disk: Path) -> None:
