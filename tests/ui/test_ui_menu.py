@@ -156,6 +156,22 @@ async def test_selection_stays_on_its_entry_while_devices_come_and_go(
         await menu.until(lambda: menu.selected != "")
 
 
+async def test_selection_returns_to_its_entry_when_the_daemon_starts_anew(
+    open_menu: OpenMenu,
+) -> None:
+    service = FakeService()
+    before = service.state
+    async with open_menu(service) as menu:
+        await menu.press("down", "down")
+        await menu.selects("Rescue system")
+        service.change(devices=[], entries=[])
+        await menu.until(lambda: "Rescue system" not in menu.text)
+        service.change(devices=before.devices[:1], entries=sample_entries(1))
+        await menu.sees("Debian GNU/Linux")
+        service.change(devices=before.devices, entries=before.entries)
+        await menu.selects("Rescue system")
+
+
 async def test_selection_follows_a_default_that_comes_late(open_menu: OpenMenu) -> None:
     service = FakeService()
     service.change(default=None)

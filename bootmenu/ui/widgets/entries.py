@@ -16,8 +16,8 @@ def _level(row: MenuRow) -> int:
 class EntryList(Lines):
     """All rows of the menu, of which one is selected.
 
-    The selection keeps to its row's key while rows come and go. Until a key is pressed it
-    follows the default entry.
+    The selection keeps to its row's key while rows come and go, and returns to it where all
+    had gone, as when the daemon starts anew. Until a key is pressed it follows the default entry.
     """
 
     def __init__(self) -> None:
@@ -25,6 +25,7 @@ class EntryList(Lines):
         self.rows: list[MenuRow] = []
         self.opened: set[str] = set()
         self.selected: str | None = None
+        self._wanted: str | None = None  # what a key selected last; its row may have gone
         self.touched = False
         self._top = 0
         self._places: dict[str, int] = {}  # of the rows, by key
@@ -50,7 +51,9 @@ class EntryList(Lines):
                 self.selected = default.id
         self.rows = rows_of(state, self.opened)
         self._places = {row.key: at for at, row in enumerate(self.rows)}
-        if self.row is None:
+        if self._wanted in self._places:
+            self.selected = self._wanted
+        elif self.row is None:
             self._select_near(at)
         self.changed()
 
@@ -74,7 +77,7 @@ class EntryList(Lines):
         place = choices.index(at) if at in choices else 0
         target = self.rows[choices[max(0, min(place + step, len(choices) - 1))]].key
         moved = target != self.selected
-        self.selected = target
+        self.selected = self._wanted = target
         if moved:
             self.changed()
         return moved
@@ -104,6 +107,7 @@ class EntryList(Lines):
 
     def _toggle(self, key: str) -> None:
         self.touched = True
+        self._wanted = key
         self.opened ^= {key}
         self.update()
 
