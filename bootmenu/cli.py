@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from bootmenu.errors import BootmenuError, UsageError
+from bootmenu.escape import printable
 
 TYPE_CHECKING = False  # that of typing, see arguments.py
 if TYPE_CHECKING:
@@ -63,9 +64,8 @@ def _fail(error: BootmenuError) -> int:
 
 
 def _complain(line: str) -> None:
-    r"""*line* on standard error. It may name a file of a disk: ``\xNN`` for what would steer."""
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    print(shown, file=sys.stderr)
+    """*line* on standard error; it may name a file of a disk."""
+    print(printable(line), file=sys.stderr)
 
 
 def _print(text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "bootmenu"
-SHARED = {"model", "errors", "files", "abi", "shipped", "__version__"}
+SHARED = {"model", "errors", "escape", "files", "abi", "shipped", "__version__"}
 """What every room may use."""
 
 MAY_USE = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootmenu.errors import ImageError
+from bootmenu.escape import printable
 from bootmenu.files import open_slice
 from bootmenu.images.contents import Contents, open_contents
 from bootmenu.images.inside import Inside, contents_of
@@ -141,8 +142,3 @@ def _opened(file: FileSlice, arch: Arch) -> Contents:
             with suppress(ImageError):
                 return open_contents(file, other)
         raise
-
-
-def printable(text: str) -> str:
-    r"""*text*, which a file has, with what a terminal would obey as \xNN."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bootmenu.errors import PlacementError
-from bootmenu.images.inspect import printable
+from bootmenu.escape import printable
 from bootmenu.loader.memory import CRASH, Range, align_down, kept, merge, ram, subtract
 from bootmenu.model import IoResource, Machine, Segment
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 
 from bootmenu.devicetree.chosen import ENTROPY
 from bootmenu.errors import BootmenuError
-from bootmenu.images.inspect import Description, printable
+from bootmenu.escape import printable
+from bootmenu.images.inspect import Description
 from bootmenu.images.inspect import inspect as describe
 from bootmenu.loader.plan import prepare
 from bootmenu.model import FileSlice, Finding, Machine, Severity

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from bootmenu.errors import PlacementError
-from bootmenu.images.inspect import printable
+from bootmenu.escape import printable
 from bootmenu.loader.drawing import draw
 from bootmenu.loader.memory import Range, crash_regions, usable
 from bootmenu.model import (

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bootmenu.errors import UsageError
+from bootmenu.escape import printable
 from bootmenu.files import volume_named
 from bootmenu.model import BootEntry, Configuration, Rename, Resource, Save, Volume
 from bootmenu.parsers.scan import clean
@@ -153,9 +154,9 @@ def render_entry(entry: BootEntry, as_json: bool) -> str:
     ]
     lines = []
     for name, value, origin in rows:
-        lines.append(f"{name:8} {_printable(value)}".rstrip())
+        lines.append(f"{name:8} {printable(value)}".rstrip())
         if origin:
-            lines.append(f"{'':8}   from {_printable(origin)}")
+            lines.append(f"{'':8}   from {printable(origin)}")
     return "\n".join(lines) + "\n"
 
 
@@ -215,7 +216,7 @@ def _headings(before: tuple[str, ...], menu: tuple[str, ...]) -> list[str]:
 
 def _text(entry: BootEntry, mark: str) -> list[str]:
     indent = "  " * len(entry.menu)
-    lines = [f"  {mark} {indent}{entry.title}", f"      {indent}{_printable(entry.id)}"]
+    lines = [f"  {mark} {indent}{entry.title}", f"      {indent}{printable(entry.id)}"]
     if entry.problems:
         lines.append(f"      {indent}! {entry.problems[0]}")
     return lines
@@ -225,8 +226,3 @@ def _countdown(timeout: float) -> str:
     if timeout < 0:
         return "* is the default; the menu waits for a person."
     return f"* is the default, after {timeout:g} s."
-
-
-def _printable(text: str) -> str:
-    """*text* with what would steer a terminal written as an escape."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
