@@ -196,6 +196,8 @@ class Streams:
         rate = self._done / max(seconds, 0.001)
         left = (self._total - self._done) / max(rate, 1)
         step = f"loading the {name}"
-        if seconds > 1:
+        if not left:  # an arm64 kernel then takes all of it out of its caches
+            step = "the kernel completes the load"
+        elif seconds > 1:
             step += f", {rate / (1 << 20):.0f} MiB/s, {left:.0f} s left"
         self._progress(step, self._done, self._total)

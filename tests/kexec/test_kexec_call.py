@@ -239,7 +239,9 @@ def test_progress_counts_all_bytes(tmp_path: Path) -> None:
         total,
     ]
     assert {total for _, _, total in seen} == {total}
-    assert all(step.startswith("loading the kernel") for step, _, _ in seen)
+    *steps, last = [step for step, _, _ in seen]
+    assert steps and all(step.startswith("loading the kernel") for step in steps)
+    assert last == "the kernel completes the load"
 
 
 def test_load_can_be_cancelled(tmp_path: Path, no_kexec_for_real: list[Call]) -> None:
