@@ -14,6 +14,7 @@ from typing import BinaryIO
 from bootmenu.images.damage import broken, cut_off
 
 PIECE = 1 << 20
+_STEP = 128 << 10  # read at once: of many small members, each one copies what is left of it
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _MAGIC = b"\x1f\x8b\x08"
 _WHAT = "gzip'd kernel"
@@ -28,7 +29,7 @@ def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
     packed = b""
     try:
         while True:
-            packed = packed or file.read(PIECE)
+            packed = packed or file.read(_STEP)
             if not packed:
                 raise cut_off(path, _WHAT, file.tell())
             piece = unpacker.decompress(packed, PIECE)

@@ -137,11 +137,12 @@ def open_kernel(
 
 def _look(wrapped: _Wrapped) -> tuple[bytes, Recognised]:
     """The first :data:`HEAD` bytes of what is wrapped, unpacked, and what they are."""
-    with open_slice(wrapped.file) as file:
-        if wrapped.compression is None:
+    if wrapped.compression is None:
+        with open_slice(wrapped.file) as file:
             head = file.read(HEAD)
-        else:
-            head = _first(codec_of(wrapped.compression)(file, str(wrapped.file)), HEAD)
+    else:
+        packed = Packed(wrapped.file, codec_of(wrapped.compression), HEAD)
+        head = _first(packed.pieces(), HEAD)
     return head, recognise(head)
 
 

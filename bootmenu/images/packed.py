@@ -22,6 +22,8 @@ HEAD = 4096
 """How many of the first bytes a :data:`Check` is given."""
 MAX_TRAILER = 64 << 20
 """What may follow an image behind its size in memory (a signature); more is a bomb."""
+MAX_EMPTY = 64 << 20
+"""What may be read without a byte that it unpacks to, such as padding; more is a bomb, too."""
 _PIECE = 1 << 20
 
 
@@ -65,9 +67,9 @@ class Packed:
         wanted = end + MAX_TRAILER if self.trailer else end
         head = b""
         with open_slice(self.file) as opened:
-            summing = _Summing(opened, self.checksums)
-            file = cast("BinaryIO", summing) if self.checksums else opened
-            for piece in self.codec(file, str(self.file)):
+            read = _Read(opened, str(self.file), self.checksums)
+            for piece in self.codec(cast("BinaryIO", read), str(self.file)):
+                read.useless = 0
                 if len(head) < HEAD:
                     head += piece[: HEAD - len(head)]
                 if total < wanted and total + len(piece) > self.start:
@@ -78,7 +80,7 @@ class Packed:
                         f"{self.file}: damaged, it unpacks to far more than its header says",
                         hint=DAMAGED,
                     )
-            wrong = summing.wrong() if self.checksums else ""
+            wrong = read.wrong() if self.checksums else ""
         if wrong:
             raise ImageError(
                 f"{self.file}: damaged, the {wrong} of {self.file.size:,} bytes in it is not what "
@@ -156,14 +158,30 @@ class _Crc32:
         return self._sum.to_bytes(4, "big")
 
 
-class _Summing:
-    """A file that adds up what is read of it; it is read once, from front to back."""
+class _Read:
+    """A file that adds up what is read of it; it is read once, from front to back.
 
-    def __init__(self, file: BinaryIO, checksums: tuple[Checksum, ...]) -> None:
-        self._file = file
+    *useless* bytes were read since it last unpacked to anything: parts without contents may
+    stand one after the other, and a file of nothing else would be read for minutes.
+    """
+
+    def __init__(self, file: BinaryIO, path: str, checksums: tuple[Checksum, ...]) -> None:
+        self._file, self._path = file, path
         self._sums = [(_digest(one.algorithm), one) for one in checksums]
+        self.useless = 0
 
     def read(self, size: int = -1) -> bytes:
+        data = self._take(size)
+        self.useless += len(data)
+        if self.useless > MAX_EMPTY:
+            raise ImageError(
+                f"{self._path}: damaged, {MAX_EMPTY >> 20} MiB of it unpack to nothing, "
+                f"before byte {self.tell():,}",
+                hint=DAMAGED,
+            )
+        return data
+
+    def _take(self, size: int) -> bytes:
         data = self._file.read(size)
         for digest, _ in self._sums:
             digest.update(data)
@@ -174,7 +192,7 @@ class _Summing:
 
     def wrong(self) -> str:
         """Read the rest, and give the algorithm of a sum that is not as it should be, or ""."""
-        while self.read(_PIECE):
+        while self._take(_PIECE):
             pass
         return next((o.algorithm for d, o in self._sums if d.digest() != o.value), "")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bootmenu.errors import ImageError, VolumeError
 from bootmenu.files import whole
 from bootmenu.images import KernelImage, open_kernel
-from bootmenu.images.packed import Packed
+from bootmenu.images.packed import MAX_EMPTY, Packed
 from bootmenu.model import FileSlice
 
 Make = Callable[..., bytes]
@@ -135,6 +135,19 @@ def test_frames_to_be_skipped_are_skipped_wherever_they_are(
     parts = [packed(COMMANDS[name], part) for part in (kernel[:70_001], kernel[70_001:])]
     data = skipped + skipped.join([*parts, b""])
     assert unpacked(open_kernel(kernel_file(data))) == kernel
+
+
+@pytest.mark.parametrize("name", ["zstd", "gzip"])
+def test_a_file_that_goes_on_and_unpacks_to_nothing_is_not_read_to_its_end(
+    name: str, tmp_path: Path
+) -> None:
+    empty = packed(f"{name} -c", b"")
+    path = tmp_path / "empty"
+    with path.open("wb") as file:
+        for _ in range(2 * MAX_EMPTY // (1 << 20)):
+            file.write(empty * ((1 << 20) // len(empty)))
+    with pytest.raises(ImageError, match="64 MiB of it unpack to nothing"):
+        open_kernel(whole(str(path)))
 
 
 def test_what_pzstd_packs_is_a_kernel(tmp_path: Path, kernel: bytes, kernel_file: Write) -> None:
