@@ -126,13 +126,14 @@ async def plan(
     *roots* are the devices that its root may lie on. Raises BootmenuError.
     """
 
-    def prepare() -> LoadPlan:
-        from bootmenu import loader
+    def planned() -> LoadPlan:
+        from bootmenu.loader.plan import prepare
+        from bootmenu.loader.preflight.root import examine_root
 
         def file(resource: Resource) -> FileSlice:
             return locate(resource, volumes)
 
-        made = loader.prepare(
+        made = prepare(
             kernel=file(request.kernel),
             initrds=[file(resource) for resource in request.initrds],
             dtb=file(request.dtb) if request.dtb else None,
@@ -145,27 +146,27 @@ async def plan(
             panic=panic,
             method=method,
         )
-        return made.with_findings(loader.examine_root(made.cmdline, roots()))
+        return made.with_findings(examine_root(made.cmdline, roots()))
 
-    return await in_thread(prepare)
+    return await in_thread(planned)
 
 
 def render(plan: LoadPlan, machine: Machine, *, json: bool, width: int = 80) -> str:
     """*plan* explained, as JSON or as text of *width* columns."""
-    from bootmenu import loader
+    from bootmenu.loader.render import render_json, render_text
 
     if json:
-        return loader.render_json(plan, machine)
-    return loader.render_text(plan, machine, width)
+        return render_json(plan, machine)
+    return render_text(plan, machine, width)
 
 
 async def check(plan: LoadPlan) -> None:
     """Raise PreflightError when *plan* would fail or its kernel would hang."""
 
     def examine() -> None:
-        from bootmenu import loader
+        from bootmenu.loader.preflight import examination
 
-        loader.check(plan)
+        examination.check(plan)
 
     await in_thread(examine)
 
@@ -177,9 +178,9 @@ async def load(plan: LoadPlan, progress: Progress, cancel: threading.Event) -> L
     """
 
     def hand_over_segments() -> LoadPlan:
-        from bootmenu import kexec
+        from bootmenu.kexec import call
 
-        return kexec.load(plan, progress, cancel)
+        return call.load(plan, progress, cancel)
 
     return await in_thread(hand_over_segments)
 
@@ -201,10 +202,10 @@ async def unload(*, panic: bool = False) -> None:
     """Forget what is loaded, with *panic* the crash kernel. Raises BootmenuError."""
 
     def forget() -> None:
-        from bootmenu import kexec
+        from bootmenu.kexec import call
 
-        if kexec.loaded(panic=panic):
-            kexec.unload(panic=panic)
+        if call.loaded(panic=panic):
+            call.unload(panic=panic)
 
     await in_thread(forget)
 
@@ -213,9 +214,9 @@ async def is_loaded() -> bool:
     """Whether a kernel is loaded."""
 
     def look() -> bool:
-        from bootmenu import kexec
+        from bootmenu.kexec import call
 
-        return kexec.loaded()
+        return call.loaded()
 
     return await in_thread(look)
 
@@ -227,11 +228,11 @@ async def jump(lines: Sequence[str], close_volumes: Callable[[float], Awaitable[
     """
 
     def last() -> None:
-        from bootmenu import kexec
+        from bootmenu.kexec import call
 
         say_last("\r\n".join(shown(line) for line in lines))
         os.sync()
-        kexec.execute()
+        call.execute()
 
     await asyncio.sleep(PAINT)
     await close_volumes(UNMOUNT)

@@ -31,7 +31,7 @@ def _board() -> str:
 
 def restrictions(machine: Machine) -> list[str]:
     """What may not be done here, each with its reason; empty when everything works."""
-    from bootmenu.loader.preflight import diagnose
+    from bootmenu.loader.preflight.examination import diagnose
 
     errors = (finding for finding in diagnose(machine) if finding.severity is Severity.ERROR)
     found = [

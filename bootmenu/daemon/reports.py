@@ -90,14 +90,14 @@ async def verified(
     told: list[tuple[int, int]] = [(0, 0)]
 
     def read() -> LoadPlan:
-        from bootmenu import loader
+        from bootmenu.loader.digests import digested
 
         def tell(done: int, total: int) -> None:
             told[0] = done, total
             if gone.is_set():
                 raise DaemonError("nobody waits for the plan any more")
 
-        return loader.digested(made, tell)
+        return digested(made, tell)
 
     reading = asyncio.ensure_future(in_thread(read))
     while not (await asyncio.wait([reading], timeout=TELL))[0]:
@@ -148,9 +148,10 @@ async def tree(daemon: BootDaemon, request: wire.Request, *, local: bool) -> lis
     volumes = daemon.inventory.volumes
 
     def nodes() -> list[wire.Node]:
-        from bootmenu import devicetree, loader
+        from bootmenu.devicetree.edits import describe
+        from bootmenu.loader.described import tree as handed_over
 
-        made = loader.tree(
+        made = handed_over(
             initrds=[boot.locate(resource, volumes) for resource in asked.initrds],
             cmdline=asked.cmdline,
             edits=asked.edits,
@@ -159,7 +160,7 @@ async def tree(daemon: BootDaemon, request: wire.Request, *, local: bool) -> lis
         )
         return [
             wire.Node(path, [wire.Property(*described) for described in properties], changed)
-            for path, properties, changed in devicetree.describe(made, asked.edits)
+            for path, properties, changed in describe(made, asked.edits)
         ]
 
     return await in_thread(nodes)
@@ -203,11 +204,12 @@ def _compare(
     old: BootRequest, new: BootRequest, machine: Machine, volumes: Sequence[Volume]
 ) -> list[str]:
     """What differs between the trees apart from what the boot itself writes into them."""
-    from bootmenu import devicetree, loader
+    from bootmenu.devicetree.edits import compare
+    from bootmenu.loader.described import tree as handed_over
 
-    before = loader.tree(machine=machine, placed=False, **_base(old, volumes))
-    after = loader.tree(machine=machine, placed=False, edits=new.edits, **_base(new, volumes))
-    return devicetree.compare(before, after)
+    before = handed_over(machine=machine, placed=False, **_base(old, volumes))
+    after = handed_over(machine=machine, placed=False, edits=new.edits, **_base(new, volumes))
+    return compare(before, after)
 
 
 def _base(asked: BootRequest, volumes: Sequence[Volume]) -> dict[str, Any]:

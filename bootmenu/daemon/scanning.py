@@ -36,10 +36,10 @@ def _facts(capture: str) -> Machine:
     from bootmenu.discover.machine import read_machine, restore
 
     if not capture:
-        from bootmenu import kexec
+        from bootmenu.kexec.available import available
 
         facts = read_machine()
-        return replace(facts, kexec=replace(facts.kexec, methods=kexec.available()))
+        return replace(facts, kexec=replace(facts.kexec, methods=available()))
     return restore(_text(capture))
 
 

@@ -20,7 +20,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from bootmenu.images import KernelImage
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader.fitting import Part, Places, fit
 from bootmenu.loader.initrd import consecutive, padded
 from bootmenu.loader.memory import Holes, Range, align_down, align_up, no_room, usable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bootmenu.images import Contents, open_contents
+from bootmenu.images.contents import Contents, open_contents
 from bootmenu.model import FileSlice, Finding, Machine, Severity
 
 

@@ -28,7 +28,7 @@ from bootmenu.loader.memory import (
     dumped,
     subtract,
 )
-from bootmenu.loader.preflight import note, warning
+from bootmenu.loader.preflight.findings import note, warning
 from bootmenu.loader.preflight.words import value_of
 from bootmenu.model import Arch, CrashFacts, Finding, LoadPlan, Machine, Segment
 

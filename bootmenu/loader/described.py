@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bootmenu.devicetree.chosen import CHOSEN, ENTROPY, UEFI_TABLE, Dump, Initrd, bootargs
 from bootmenu.devicetree.memory import memory, reserved
 from bootmenu.devicetree.tree import DeviceTree
-from bootmenu.images import KernelImage
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader import arm64, riscv64
 from bootmenu.loader.completion import completed
 from bootmenu.loader.crash import Reserve
@@ -15,7 +15,7 @@ from bootmenu.loader.handover import Parameters, base_tree, finish
 from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.inset import inset
 from bootmenu.loader.memory import Range, align_down, align_up, subtract, usable, whole_pages
-from bootmenu.loader.preflight import examine
+from bootmenu.loader.preflight.examination import examine
 from bootmenu.loader.preflight.tree import in_its_memory
 from bootmenu.loader.reasons import ANYWHERE, IN_RESERVE, level, preferred
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Segment, Stream, TreeEdit, size_of

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from bootmenu.loader.preflight import diagnose
+from bootmenu.loader.preflight.examination import diagnose
 from bootmenu.model import Finding, Machine, Severity
 
 SCHEMA = "bootmenu.doctor/1"

@@ -10,12 +10,15 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bootmenu.files import is_whole
-from bootmenu.images import Contents, KernelImage, bzimage, elf
+from bootmenu.images import bzimage, elf
+from bootmenu.images.contents import Contents
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader import x86_64
 from bootmenu.loader.handover import Parameters
 from bootmenu.loader.initrd import Initrds, open_initrds
 from bootmenu.loader.method import works
-from bootmenu.loader.preflight import error, examine, warning
+from bootmenu.loader.preflight.examination import examine
+from bootmenu.loader.preflight.findings import error, warning
 from bootmenu.model import (
     Arch,
     FileSlice,

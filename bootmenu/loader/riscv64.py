@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bootmenu.images import KernelImage
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader import arm64
 from bootmenu.loader.arm64 import Placement
 from bootmenu.loader.memory import Range

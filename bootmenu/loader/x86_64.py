@@ -15,14 +15,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bootmenu.errors import ImageError, PlacementError, TreeError
-from bootmenu.images import KernelImage, bzimage, elf
+from bootmenu.images import bzimage, elf
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader import boot_params, crash
 from bootmenu.loader.boot_params import SEED_SIZE, Told
 from bootmenu.loader.crash import Reserve
 from bootmenu.loader.fitting import Part, Places, fit, on_top
 from bootmenu.loader.initrd import Initrds, consecutive, open_initrds, padded
 from bootmenu.loader.memory import Holes, Range, align_up, no_room, ram, usable
-from bootmenu.loader.preflight import error, examine, note, warning
+from bootmenu.loader.preflight.examination import examine
+from bootmenu.loader.preflight.findings import error, note, warning
 from bootmenu.loader.reasons import ANYWHERE, IN_RESERVE, preferred
 from bootmenu.model import (
     FileSlice,

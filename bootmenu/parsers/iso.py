@@ -112,8 +112,8 @@ class _Image:
 
     def _loopback(self) -> list[Configuration]:
         """What the image's configuration for this very purpose offers."""
-        from bootmenu.parsers.grub import read_file
         from bootmenu.parsers.grub.commands import COMMANDS
+        from bootmenu.parsers.grub.configurations import read_file
         from bootmenu.parsers.grub.devices import Devices
         from bootmenu.parsers.grub.interpreter import Reading
 
@@ -126,7 +126,9 @@ class _Image:
 
     def _medium(self) -> list[Configuration]:
         """What it would offer as a medium, by the first format that offers anything."""
-        from bootmenu.parsers import grub, syslinux, systemd_boot
+        from bootmenu.parsers import systemd_boot
+        from bootmenu.parsers.grub import configurations as grub
+        from bootmenu.parsers.syslinux import configurations as syslinux
 
         place = self._image, self._context
         for read_all in (

@@ -41,17 +41,17 @@ class Reader:
 
 
 READERS: tuple[Reader, ...] = (
-    Reader(Format.GRUB, "grub"),
+    Reader(Format.GRUB, "grub.configurations"),
     Reader(Format.BLS, "systemd_boot"),
     Reader(
         Format.SYSLINUX,
-        "syslinux",
+        "syslinux.configurations",
         ("extlinux", "syslinux", "isolinux", "pxelinux", "/sysl", "\n/efi", "/x86_64", "/i386"),
     ),
-    Reader(Format.UBOOT, "uboot", ("boot.scr", "boot.cmd", "armbianenv", "uenv")),
+    Reader(Format.UBOOT, "uboot.configurations", ("boot.scr", "boot.cmd", "armbianenv", "uenv")),
     Reader(
         Format.RASPBERRYPI,
-        "raspberrypi",
+        "raspberrypi.configurations",
         ("config.txt", "/firmware", "/bootcode.bin", "/start", "/bcm27"),
     ),
     Reader(Format.PETITBOOT, "petitboot", ("petitboot",)),

@@ -80,10 +80,10 @@ class Watch(threading.Thread):
 
 def unload():
     """Forget what is loaded, so that it does not count."""
-    from bootmenu import kexec
+    from bootmenu.kexec import call
 
-    if kexec.loaded():
-        kexec.unload()
+    if call.loaded():
+        call.unload()
 
 
 def spent(command, loader=None):

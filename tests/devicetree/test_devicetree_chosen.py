@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bootmenu.devicetree import DeviceTree
 from bootmenu.devicetree.chosen import ENTROPY, Initrd, bootargs, graft, hand_over
 from bootmenu.devicetree.flat import Reservation
 from bootmenu.devicetree.memory import memory
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 
 Compile = Callable[[str], bytes]

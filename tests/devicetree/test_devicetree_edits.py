@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bootmenu.devicetree import DeviceTree, apply_edits, compare, describe
+from bootmenu.devicetree.edits import apply_edits, compare, describe
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 from bootmenu.model import EditAction, TreeEdit
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bootmenu.devicetree import DeviceTree
 from bootmenu.devicetree.flat import Reservation, blank, scan
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 
 Compile = Callable[[str], bytes]

@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from bootmenu.devicetree import DeviceTree
 from bootmenu.devicetree.overlay import apply_overlays
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 
 Compile = Callable[[str], bytes]

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bootmenu.devicetree import DeviceTree, compare
+from bootmenu.devicetree.edits import compare
 from bootmenu.devicetree.overlay import apply_overlays
 from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 
 Compile = Callable[[str], bytes]

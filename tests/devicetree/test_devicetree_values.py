@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootmenu.devicetree import DeviceTree, bytes_of, kind_of, text_of
+from bootmenu.devicetree.tree import DeviceTree
+from bootmenu.devicetree.values import bytes_of, kind_of, text_of
 from bootmenu.errors import TreeError
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootmenu.devicetree import DeviceTree
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.discover import machine as module
 from bootmenu.discover.machine import capture, parse_iomem, read_machine, restore
 from bootmenu.errors import BootmenuError

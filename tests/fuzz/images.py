@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bootmenu.errors import BootmenuError
 from bootmenu.files import whole
-from bootmenu.images import open_contents
+from bootmenu.images.contents import open_contents
 from bootmenu.images.inspect import inspect
 from bootmenu.model import Arch
 

@@ -15,14 +15,16 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from bootmenu import loader
-from bootmenu.devicetree import DeviceTree
 from bootmenu.devicetree.edits import compare, describe
 from bootmenu.devicetree.overlay import apply_overlays
 from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.discover.machine import capture, parse_iomem, restore
 from bootmenu.errors import BootmenuError
 from bootmenu.files import whole
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.preflight.examination import diagnose
+from bootmenu.loader.render import render_json, render_text
 from bootmenu.model import Arch, FileSlice, LoadPlan, Machine, Method
 from tests.fuzz.images import RISCV, bzimage
 
@@ -129,14 +131,14 @@ def _capture(data: bytes, kernels: dict[Arch, FileSlice]) -> None:
     machine = restore(data.decode("utf-8", "replace"))
     shown = restore(capture(machine))  # what was secret in it is blank now
     assert restore(capture(shown)) == shown
-    loader.diagnose(machine)
+    diagnose(machine)
     _plan(machine, kernels)
 
 
 def _plan(machine: Machine, kernels: dict[Arch, FileSlice]) -> None:
     for panic, method in product((False, True), (Method.AUTO, Method.FILE)):
         try:
-            plan = loader.prepare(
+            plan = prepare(
                 kernel=kernels[machine.arch],
                 initrds=[kernels[machine.arch]],
                 machine=machine,
@@ -153,9 +155,9 @@ def _assert_sound(plan: LoadPlan, machine: Machine) -> None:
     for segment in plan.segments:
         assert 0 <= segment.mem < segment.end <= 1 << 64
         assert segment.mem % machine.page_size == segment.memsz % machine.page_size == 0
-    text = loader.render_text(plan, machine, 80)
+    text = render_text(plan, machine, 80)
     assert all(len(line) <= 80 and line.isprintable() for line in text.split("\n"))
-    json.loads(loader.render_json(plan, machine))
+    json.loads(render_json(plan, machine))
 
 
 _ARM64 = struct.pack("<IIQQQ24x4sI", 1, 1, 0x3000, 0x10000, 10, b"ARM\x64", 0)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bootmenu.errors import ImageError
-from bootmenu.images import open_kernel
+from bootmenu.images.kernel import open_kernel
 from bootmenu.model import Arch, FileSlice
 
 Write = Callable[[bytes], FileSlice]

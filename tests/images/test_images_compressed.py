@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bootmenu.errors import ImageError, VolumeError
 from bootmenu.files import whole
-from bootmenu.images import KernelImage, open_kernel
+from bootmenu.images.kernel import KernelImage, open_kernel
 from bootmenu.images.packed import MAX_EMPTY, Packed
 from bootmenu.model import FileSlice
 

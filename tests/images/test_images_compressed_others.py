@@ -13,8 +13,8 @@ import pytest
 from bootmenu.appliance.image import debian_kernel, default_cache, kernel_file
 from bootmenu.errors import ImageError
 from bootmenu.files import pieces_of, whole
-from bootmenu.images import KernelImage, open_kernel
 from bootmenu.images.inspect import inspect
+from bootmenu.images.kernel import KernelImage, open_kernel
 from bootmenu.model import Arch, FileSlice, Stream
 
 COMMANDS = ["gzip -c", "zstd -qc", "xz -0c", "lzma -0c", "bzip2 -c", "lz4 -qc", "lz4 -qlc"]

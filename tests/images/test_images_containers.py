@@ -11,8 +11,9 @@ import pytest
 from bootmenu.appliance.image import debian_kernel, default_cache, kernel_file
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice, whole
-from bootmenu.images import open_contents, open_kernel
+from bootmenu.images.contents import open_contents
 from bootmenu.images.elf import Layout
+from bootmenu.images.kernel import open_kernel
 from bootmenu.model import Arch, FileSlice, Stream
 
 Make = Callable[..., bytes]

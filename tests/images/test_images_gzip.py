@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bootmenu.errors import ImageError
 from bootmenu.files import whole
-from bootmenu.images import KernelImage, open_kernel
+from bootmenu.images.kernel import KernelImage, open_kernel
 from bootmenu.images.packed import Packed
 from bootmenu.model import FileSlice
 

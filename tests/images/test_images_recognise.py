@@ -10,7 +10,7 @@ import pytest
 
 from bootmenu.errors import ImageError, VolumeError
 from bootmenu.files import whole
-from bootmenu.images import open_kernel
+from bootmenu.images.kernel import open_kernel
 from bootmenu.model import Arch, FileSlice
 
 Write = Callable[[bytes], FileSlice]

@@ -13,7 +13,7 @@ import pytest
 
 from bootmenu.appliance.image import debian_kernel, default_cache, kernel_file
 from bootmenu.files import whole
-from bootmenu.images import open_contents
+from bootmenu.images.contents import open_contents
 from bootmenu.images.inspect import Description, inspect
 from bootmenu.model import Arch
 

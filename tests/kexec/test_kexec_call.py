@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bootmenu import kexec
 from bootmenu.errors import CancelledError, ImageError, KexecError, VolumeError
 from bootmenu.kexec import call, system
 from bootmenu.kexec.causes import execute_error, file_load_error, load_error
@@ -112,7 +111,7 @@ def test_files_streams_and_buffers_reach_the_kernel_as_they_are(
     pieces = os.urandom(3_000_000), b"", os.urandom(2 << 20), b"x" * 777
     stream = Pieces(*pieces, size=6_000_001)
     size = (6 << 20) + 4321
-    loaded = kexec.load(plan(FileSlice(str(path), 5000, size), b"abc", memoryview(b"xyz"), stream))
+    loaded = call.load(plan(FileSlice(str(path), 5000, size), b"abc", memoryview(b"xyz"), stream))
     entry, count, buffers, _ = no_kexec_for_real[0]
     assert (entry, count) == (0x40000000, 4)
     expected = [
@@ -137,7 +136,7 @@ def test_load_that_has_no_room_is_refused_and_leaves_nothing_behind(
     """Not even addresses for it: 64 TiB are more than a process may have."""
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(KexecError, match=r"not enough free memory .ENOMEM"):
-        kexec.load(plan(b"abc", Pieces(size=1 << 46)))
+        call.load(plan(b"abc", Pieces(size=1 << 46)))
     assert not no_kexec_for_real
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
     assert threading.active_count() == 1
@@ -152,7 +151,7 @@ def test_load_that_runs_out_of_memory_midway_says_so(
     monkeypatch.setattr(Userfault, "fill", fill)
     (tmp_path / "image").write_bytes(bytes(5 << 20))
     with pytest.raises(KexecError, match=r"not enough free memory .ENOMEM") as caught:
-        kexec.load(plan(FileSlice(str(tmp_path / "image"), 0, 5 << 20)))
+        call.load(plan(FileSlice(str(tmp_path / "image"), 0, 5 << 20)))
     assert "smaller initrd" in caught.value.hint
 
 
@@ -170,7 +169,7 @@ def test_digest_has_the_last_chunk_though_the_kernel_is_faster(
     monkeypatch.setattr(answer, "number", 0)
     content = os.urandom(5 << 20)
     (tmp_path / "image").write_bytes(content)
-    loaded = kexec.load(plan(FileSlice(str(tmp_path / "image"), 0, len(content))))
+    loaded = call.load(plan(FileSlice(str(tmp_path / "image"), 0, len(content))))
     assert loaded.segments[0].digest == hashlib.sha256(content).hexdigest()
 
 
@@ -179,7 +178,7 @@ def test_failed_load_is_forgotten_and_explained(
     no_kexec_for_real: list[Call],
 ) -> None:
     with pytest.raises(KexecError, match=r"not enough free memory .ENOMEM") as caught:
-        kexec.load(plan(b"abc"))
+        call.load(plan(b"abc"))
     assert caught.value.errno == errno.ENOMEM
     assert caught.value.hint
     assert isinstance(caught.value.log, tuple)
@@ -195,17 +194,17 @@ def test_crash_kernel_replaces_and_fails_as_such(
     monkeypatch.setattr(call, "_LOADED", [tmp_path / "kexec_loaded"])
     monkeypatch.setattr(call, "_CRASH_LOADED", [tmp_path / "kexec_crash_loaded"])
     with pytest.raises(KexecError):
-        kexec.load(replace(plan(b"abc"), panic=True))
+        call.load(replace(plan(b"abc"), panic=True))
     assert [(made.entry, made.panic) for made in no_kexec_for_real] == [
         (0x40000000, True),
         (0, True),
     ]
-    assert kexec.loaded()
-    assert not kexec.loaded(panic=True)
+    assert call.loaded()
+    assert not call.loaded(panic=True)
     (tmp_path / "kexec_crash_loaded").write_text("1\n")
     no_kexec_for_real.clear()
     monkeypatch.setattr(answer, "number", 0)
-    kexec.load(replace(plan(b"abc"), panic=True))
+    call.load(replace(plan(b"abc"), panic=True))
     assert [(made.entry, made.panic) for made in no_kexec_for_real] == [
         (0, True),
         (0x40000000, True),
@@ -220,9 +219,9 @@ def test_stream_that_fails_midway_or_at_its_end_fails_the_load(
     monkeypatch.setattr(answer, "number", 0)
     error = ImageError("vda1:/vmlinuz: truncated", hint="copy it again")
     with pytest.raises(ImageError, match="vmlinuz: truncated"):
-        kexec.load(plan(Pieces(b"x" * size, size=12 << 20, error=error), b"abc"))
+        call.load(plan(Pieces(b"x" * size, size=12 << 20, error=error), b"abc"))
     with pytest.raises(ImageError, match="vmlinuz: truncated"):
-        kexec.load(plan(Pieces(b"x" * size, size=size, error=error), b"abc"))
+        call.load(plan(Pieces(b"x" * size, size=size, error=error), b"abc"))
     assert not [call for call in no_kexec_for_real if call.entry]
     assert threading.active_count() == 1
 
@@ -232,7 +231,7 @@ def test_progress_counts_all_bytes(tmp_path: Path) -> None:
     path.write_bytes(bytes(9 << 20))
     seen: list[tuple[str, int, int]] = []
     with pytest.raises(KexecError):
-        kexec.load(plan(FileSlice(str(path), 0, 9 << 20), b"abc"), lambda *step: seen.append(step))
+        call.load(plan(FileSlice(str(path), 0, 9 << 20), b"abc"), lambda *step: seen.append(step))
     total = (9 << 20) + 3
     assert [done for _, done, _ in seen] == [
         *(3 + (part << 20) for part in (2, 4, 6, 8)),
@@ -254,7 +253,7 @@ def test_load_can_be_cancelled(tmp_path: Path, no_kexec_for_real: list[Call]) ->
             cancel.set()
 
     with pytest.raises(CancelledError, match="cancelled"):
-        kexec.load(plan(FileSlice(str(path), 0, 9 << 20)), halfway, cancel)
+        call.load(plan(FileSlice(str(path), 0, 9 << 20)), halfway, cancel)
     assert not [call for call in no_kexec_for_real if call.entry]
 
 
@@ -263,10 +262,10 @@ def test_file_that_shrank_or_went(tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(bytes(100))
     with pytest.raises(VolumeError, match="shorter"):
-        kexec.load(plan(FileSlice(str(path), 0, 200)))
+        call.load(plan(FileSlice(str(path), 0, 200)))
     path.unlink()
     with pytest.raises(VolumeError, match="No such file"):
-        kexec.load(plan(FileSlice(str(path), 0, 100)))
+        call.load(plan(FileSlice(str(path), 0, 100)))
 
 
 @pytest.mark.usefixtures("way")
@@ -280,7 +279,7 @@ def test_file_cut_short_while_it_is_read(tmp_path: Path) -> None:
             os.truncate(path, 1 << 20)
 
     with pytest.raises(VolumeError, match=r"vda1:/image: .* byte (2,097,152|4,194,204)"):
-        kexec.load(plan(FileSlice(str(path), 100, 11 << 20, name="vda1:/image")), cut)
+        call.load(plan(FileSlice(str(path), 100, 11 << 20, name="vda1:/image")), cut)
 
 
 def test_bad_sector_is_named_by_its_file_and_offset(
@@ -299,7 +298,7 @@ def test_bad_sector_is_named_by_its_file_and_offset(
     monkeypatch.setattr("bootmenu.kexec.sources.os.preadv", preadv)
     said = "vda1:/image: cannot be read from byte 4,999,900 on: Input/output error"
     with pytest.raises(VolumeError, match=said) as caught:
-        kexec.load(plan(FileSlice(str(path), 100, 11 << 20, name="vda1:/image")))
+        call.load(plan(FileSlice(str(path), 100, 11 << 20, name="vda1:/image")))
     assert "dmesg" in caught.value.hint
 
 
@@ -338,4 +337,4 @@ def test_stuck_processors_are_recognised_in_the_log() -> None:
 
 
 def test_nothing_is_loaded_here() -> None:
-    assert kexec.loaded() is False
+    assert call.loaded() is False

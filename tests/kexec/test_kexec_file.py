@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from bootmenu import kexec
 from bootmenu.errors import BootmenuError, CancelledError, ImageError, KexecError, VolumeError
 from bootmenu.kexec import call, file
+from bootmenu.kexec.available import available
 from bootmenu.kexec.causes import file_load_error
 from bootmenu.model import Arch, FileSlice, HandedFile, LoadPlan, Method
 
@@ -113,7 +113,7 @@ def test_files_reach_the_kernel_as_they_lie_with_their_digests(
     initrd = tmp_path / "initrd"
     initrd.write_bytes(b"an initrd")
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    loaded = kexec.load(plan(as_it_lies(image), as_it_lies(initrd, "initrd"), cmdline="a=\xe4"))
+    loaded = call.load(plan(as_it_lies(image), as_it_lies(initrd, "initrd"), cmdline="a=\xe4"))
     assert kernel.seen == [Handed(image.read_bytes(), b"an initrd", "a=\xe4")]
     assert [one.digest for one in loaded.files] == [
         hashlib.sha256(path.read_bytes()).hexdigest() for path in (image, initrd)
@@ -129,7 +129,7 @@ def test_what_is_no_file_of_its_own_is_copied_and_initrds_are_joined(
     unpacked = HandedFile("kernel", (Pieces(b"abc", b"", b"de"),), copied=True, reason="")
     part = FileSlice(str(image), 100, 4_000_001)
     sources = (part, b"xy", Pieces(b"archive"))
-    loaded = kexec.load(plan(unpacked, HandedFile("initrd", sources, copied=True, reason="")))
+    loaded = call.load(plan(unpacked, HandedFile("initrd", sources, copied=True, reason="")))
     joined = image.read_bytes()[100:4_000_101] + bytes(3) + b"xy" + bytes(2) + b"archive"
     assert kernel.seen == [Handed(b"abcde", joined, "quiet")]
     assert loaded.files[1].digest == hashlib.sha256(joined).hexdigest()
@@ -140,16 +140,16 @@ def test_nothing_stays_loaded_when_a_file_is_refused_unreadable_or_damaged(
 ) -> None:
     kernel.answer = errno.ENODATA
     with pytest.raises(KexecError, match=r"not signed.*ENODATA") as refused:
-        kexec.load(plan(as_it_lies(image)))
+        call.load(plan(as_it_lies(image)))
     assert refused.value.hint
     kernel.answer = 0
     damaged = Pieces(b"abc", error=ImageError("vda1:/vmlinuz.gz: truncated", hint="copy it"))
     with pytest.raises(ImageError, match="truncated"):
-        kexec.load(plan(HandedFile("kernel", (damaged,), copied=True, reason="")))
+        call.load(plan(HandedFile("kernel", (damaged,), copied=True, reason="")))
     before = as_it_lies(image)
     os.truncate(image, 1000)
     with pytest.raises(VolumeError, match="vda1:/vmlinuz: has 1,000 bytes, and had 5,242,883"):
-        kexec.load(plan(before))
+        call.load(plan(before))
     assert [handed.cmdline for handed in kernel.seen] == ["quiet", None, None, None], "forgotten"
 
 
@@ -162,20 +162,20 @@ def test_a_load_can_be_cancelled_while_files_are_read(image: Path, kernel: Kerne
         cancel.set()
 
     with pytest.raises(CancelledError, match="nothing is loaded"):
-        kexec.load(plan(as_it_lies(image)), progress, cancel)
+        call.load(plan(as_it_lies(image)), progress, cancel)
     assert seen == [("reading the kernel", 2 << 20, (5 << 20) + 3)]
     assert [handed.cmdline for handed in kernel.seen] == [None]
 
 
 def test_what_is_loaded_is_forgotten_by_the_call_that_is_permitted(kernel: Kernel) -> None:
-    kexec.unload()
+    call.unload()
     assert kernel.seen == [Handed(b"", None, None)]
     kernel.answer = errno.EPERM
     with pytest.raises(KexecError, match="does not permit"):
-        kexec.unload()
+        call.unload()
     kernel.classic_answer = 0
     kernel.seen.clear()
-    kexec.unload()
+    call.unload()
     assert not kernel.seen
 
 
@@ -218,19 +218,19 @@ def test_what_lockdown_misses_in_a_kernel_is_told_by_the_log() -> None:
 
 
 def test_a_crash_kernel_is_loaded_and_forgotten_as_one(image: Path, kernel: Kernel) -> None:
-    kexec.load(replace(plan(as_it_lies(image)), panic=True))
-    kexec.unload(panic=True)
+    call.load(replace(plan(as_it_lies(image)), panic=True))
+    call.unload(panic=True)
     assert kernel.panics == [True, True]
 
 
 def test_asking_which_calls_there_are_does_nothing(kernel: Kernel) -> None:
     status = Path("/proc/self/status").read_text()
     try:
-        found = kexec.available()
+        found = available()
     except BootmenuError:
         pytest.fail("this architecture is known")
     assert set(found) <= {Method.CLASSIC, Method.FILE}
-    assert kexec.loaded() is False
+    assert call.loaded() is False
     after = Path("/proc/self/status").read_text()
     assert _capabilities(after) == _capabilities(status), "the right is kept"
 

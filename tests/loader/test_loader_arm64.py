@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from bootmenu.errors import PlacementError
-from bootmenu.images import KernelImage
 from bootmenu.images.arm64 import Header
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader.arm64 import Placement, place, trampoline_code
 from bootmenu.loader.memory import Range, usable
 from bootmenu.model import Arch, FileSlice, IoResource, Machine

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from loader_pc import BIOS, MIB, Params, bzimage
 from loader_pc import IOMEM as IOMEM_OF_PC
 
-from bootmenu import loader
-from bootmenu.devicetree import DeviceTree
 from bootmenu.devicetree.flat import Reservation
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.discover.machine import parse_iomem
 from bootmenu.errors import PlacementError, PreflightError, TreeError
 from bootmenu.files import whole
 from bootmenu.loader import crash
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.preflight.examination import check
+from bootmenu.loader.render import render_text
 from bootmenu.model import (
     Arch,
     Cpu,
@@ -75,7 +77,7 @@ def vmlinuz(tmp_path: Path) -> FileSlice:
 
 def planned(kernel: FileSlice, machine: Machine, **options: Any) -> LoadPlan:
     options = {"cmdline": RECOMMENDED} | options
-    return loader.prepare(kernel=kernel, machine=machine, panic=True, **options)
+    return prepare(kernel=kernel, machine=machine, panic=True, **options)
 
 
 def header_of(plan: LoadPlan) -> bytes:
@@ -97,7 +99,7 @@ def test_everything_lies_in_the_memory_that_is_set_aside(
     assert {part.name for part in plan.segments} == {
         *("kernel", "initrd", "dtb", "trampoline", "elfcorehdr")
     }
-    loader.check(plan)
+    check(plan)
 
 
 def test_tree_names_the_header_and_the_memory_that_may_be_used(
@@ -110,7 +112,7 @@ def test_tree_names_the_header_and_the_memory_that_may_be_used(
     regions = struct.pack(">2Q", 0x60000000, 256 * MIB)
     assert tree.get("/chosen", "linux,usable-memory-range") == regions
     assert Reservation(at, 4096) in tree.reservations
-    ordinary = loader.prepare(kernel=make_kernel(), machine=waiting)
+    ordinary = prepare(kernel=make_kernel(), machine=waiting)
     assert DeviceTree.parse(ordinary.tree).get("/chosen", "linux,elfcorehdr") is None
     assert all(not 0x60000000 <= part.mem < 0x70000000 for part in ordinary.segments)
 
@@ -263,9 +265,9 @@ def test_images_that_the_running_kernel_would_find_no_place_for_are_refused_befo
 ) -> None:
     other = replace(waiting, kexec=KexecLimits(methods=(Method.FILE,)))
     how: dict[str, Any] = {"kernel": make_kernel(image_size=100 * MIB), "machine": other}
-    loader.check(planned(**how, initrds=[make_initrd(150 * MIB)]))
+    check(planned(**how, initrds=[make_initrd(150 * MIB)]))
     with pytest.raises(PreflightError, match=r"256 MiB are set aside .* 48 MiB too few") as caught:
-        loader.check(planned(**how, initrds=[make_initrd(200 * MIB)]))
+        check(planned(**how, initrds=[make_initrd(200 * MIB)]))
     assert "crashkernel=640M" in caught.value.hint
 
 
@@ -273,11 +275,11 @@ def test_limits_of_ordinary_loads_are_not_those_of_crash_kernels(
     waiting: Machine, make_kernel: MakeKernel
 ) -> None:
     other = replace(waiting, kexec=KexecLimits(load_limit=0))
-    loader.check(planned(make_kernel(), other))
+    check(planned(make_kernel(), other))
     used_up = replace(waiting, kexec=KexecLimits(load_limit_panic=0))
     with pytest.raises(PreflightError, match="kexec_load_limit_panic is used up"):
-        loader.check(planned(make_kernel(), used_up))
-    loader.check(loader.prepare(kernel=make_kernel(), machine=used_up))
+        check(planned(make_kernel(), used_up))
+    check(prepare(kernel=make_kernel(), machine=used_up))
 
 
 def test_processors_that_cannot_be_stopped_only_make_a_dump_unreliable(
@@ -285,7 +287,7 @@ def test_processors_that_cannot_be_stopped_only_make_a_dump_unreliable(
 ) -> None:
     spinning = replace(waiting, cpus=(Cpu(0), Cpu(1, None, "spin-table")))
     plan = planned(make_kernel(), spinning)
-    loader.check(plan)
+    check(plan)
     assert [f.severity for f in plan.findings] == [Severity.WARNING]
 
 
@@ -305,12 +307,12 @@ def test_tree_with_narrow_addresses_cannot_name_memory_above_4_gib(
 
 
 def test_drawing_marks_what_is_set_aside(waiting: Machine, make_kernel: MakeKernel) -> None:
-    text = loader.render_text(planned(make_kernel(), waiting), waiting)
+    text = render_text(planned(make_kernel(), waiting), waiting)
     bars = "".join(line for line in text.splitlines() if "|" in line)
     assert "CC" in bars
     assert "E" in bars
     assert "C kept for a crash kernel" in text
-    ordinary = loader.render_text(loader.prepare(kernel=make_kernel(), machine=waiting), waiting)
+    ordinary = render_text(prepare(kernel=make_kernel(), machine=waiting), waiting)
     assert "CCCC" in ordinary
     assert "elfcorehdr" not in ordinary
 
@@ -361,7 +363,7 @@ def test_memory_that_a_driver_added_is_dumped_but_nothing_lies_in_it(
     with path.open("rb") as file:
         last = [segment.header for segment in ELFFile(file).iter_segments()][-1]
     assert (last.p_paddr, last.p_paddr + last.p_memsz) == (0x100000000, 0x148000000)
-    ordinary = loader.prepare(kernel=make_kernel(), machine=more)
+    ordinary = prepare(kernel=make_kernel(), machine=more)
     assert all(part.end <= 0x140000000 for part in ordinary.segments)
 
 

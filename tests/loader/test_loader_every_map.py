@@ -31,12 +31,13 @@ from loader_maps import (
     small_maps,
 )
 
-from bootmenu import loader
 from bootmenu.errors import PlacementError
-from bootmenu.images import KernelImage, arm64, bzimage, riscv64
+from bootmenu.images import arm64, bzimage, riscv64
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader import arm64 as on_arm64
 from bootmenu.loader import riscv64 as on_riscv64
 from bootmenu.loader import x86_64 as on_x86_64
+from bootmenu.loader.plan import prepare
 from bootmenu.model import (
     Arch,
     FileSlice,
@@ -114,7 +115,7 @@ def test_every_page_of_a_plan_lies_where_it_may(
     )
     initrds = [make_initrd(size) for size in files.initrds]
     try:
-        plan = loader.prepare(kernel=kernel, initrds=initrds, machine=board)
+        plan = prepare(kernel=kernel, initrds=initrds, machine=board)
     except PlacementError as refusal:
         assert refusal.hint
         event("refused")
@@ -155,7 +156,7 @@ def test_every_page_of_a_crash_kernel_lies_in_what_is_set_aside(
     board = replace(machine, arch=arch, iomem=(*iomem, *aside), pc=pc)
     initrds = [make_initrd(size) for size in files.initrds]
     try:
-        plan = loader.prepare(kernel=kernel, initrds=initrds, machine=board, panic=True)
+        plan = prepare(kernel=kernel, initrds=initrds, machine=board, panic=True)
     except PlacementError as refusal:
         assert refusal.hint
         event("refused")

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from loader_pc import BIOS, MIB, UEFI, bzimage
 
-from bootmenu import loader
 from bootmenu.discover.machine import capture, restore
 from bootmenu.errors import KexecError, PreflightError
 from bootmenu.files import whole
+from bootmenu.loader.digests import digested
 from bootmenu.loader.initrd import EMPTY
 from bootmenu.loader.method import file_call_may_do
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.preflight.examination import check
+from bootmenu.loader.render import render_json, render_text
 from bootmenu.model import (
     Arch,
     EditAction,
@@ -56,7 +59,7 @@ def test_a_kernel_and_its_initrd_are_handed_over_as_they_lie_signature_included(
     vmlinuz: FileSlice, make_initrd: MakeInitrd
 ) -> None:
     initrd = make_initrd(5000)
-    plan = loader.prepare(
+    plan = prepare(
         kernel=vmlinuz,
         initrds=[initrd],
         cmdline="quiet",
@@ -73,29 +76,27 @@ def test_several_initrds_are_joined_and_the_plan_says_what_that_takes(
     vmlinuz: FileSlice, make_initrd: MakeInitrd
 ) -> None:
     initrds = make_initrd(4998), make_initrd(70)
-    plan = loader.prepare(
-        kernel=vmlinuz, initrds=initrds, machine=permitting(BIOS), method=Method.FILE
-    )
+    plan = prepare(kernel=vmlinuz, initrds=initrds, machine=permitting(BIOS), method=Method.FILE)
     (joined,) = [file for file in plan.files if file.name == "initrd"]
     assert (joined.sources, joined.copied) == (initrds, True)
-    text = loader.render_text(plan, BIOS)
+    text = render_text(plan, BIOS)
     assert "kexec_file_load: the running kernel chooses the places" in text
     assert "2 files joined in memory" in text
-    shown = json.loads(loader.render_json(plan, BIOS))
+    shown = json.loads(render_json(plan, BIOS))
     assert (shown["method"], shown["entry"], shown["segments"]) == ("file", None, [])
     assert [one["bytes"] for one in shown["files"][1]["sources"]] == [4998, 70]
-    read = loader.digested(plan, lambda _done, _total: None)
+    read = digested(plan, lambda _done, _total: None)
     assert [file.digest for file in read.files] == [
         hashlib.sha256(Path(vmlinuz.path).read_bytes()).hexdigest(),
         hashlib.sha256(bytes(5000 + 70)).hexdigest(),
     ]
-    assert read.files[1].digest[:32] in loader.render_text(read, BIOS)
+    assert read.files[1].digest[:32] in render_text(read, BIOS)
 
 
 def test_names_of_files_do_not_steer_the_terminal(vmlinuz: FileSlice) -> None:
     named = replace(vmlinuz, name="vda1:/boot/\x1b]0;owned\x07vmlinuz")
-    plan = loader.prepare(kernel=named, machine=permitting(BIOS), method=Method.FILE)
-    text = loader.render_text(plan, BIOS)
+    plan = prepare(kernel=named, machine=permitting(BIOS), method=Method.FILE)
+    text = render_text(plan, BIOS)
     assert r"vda1:/boot/\x1b]0;owned\x07vmlinuz" in text
     assert text.replace("\n", "").isprintable()
 
@@ -106,15 +107,15 @@ def test_copies_count_as_memory_that_a_load_takes(
     initrds = make_initrd(200 * MIB), make_initrd(200 * MIB)
     machine = replace(permitting(BIOS), memory_available=1000 * MIB)
     how: dict[str, Any] = {"kernel": vmlinuz, "initrds": initrds, "machine": machine}
-    assert not loader.prepare(**how).findings
-    (finding,) = loader.prepare(**how, method=Method.FILE).findings
+    assert not prepare(**how).findings
+    (finding,) = prepare(**how, method=Method.FILE).findings
     assert "take 408 MiB, and the load up to 834 MiB besides" in finding.message
 
 
 def test_under_uefi_an_initrd_is_never_missing(vmlinuz: FileSlice) -> None:
-    plan = loader.prepare(kernel=vmlinuz, machine=permitting(UEFI), method=Method.FILE)
+    plan = prepare(kernel=vmlinuz, machine=permitting(UEFI), method=Method.FILE)
     assert sources_of(plan)["initrd"] == (EMPTY,)
-    plan = loader.prepare(kernel=vmlinuz, machine=permitting(BIOS), method=Method.FILE)
+    plan = prepare(kernel=vmlinuz, machine=permitting(BIOS), method=Method.FILE)
     assert "initrd" not in sources_of(plan)
 
 
@@ -123,7 +124,7 @@ def test_a_packed_kernel_is_unpacked_with_what_follows_it_and_a_part_is_copied(
 ) -> None:
     image = Path(make_kernel(image_size=MIB).path).read_bytes() + b"the signature"
     (tmp_path / "Image.gz").write_bytes(gzip.compress(image))
-    plan = loader.prepare(
+    plan = prepare(
         kernel=whole(str(tmp_path / "Image.gz")), machine=permitting(machine), method=Method.FILE
     )
     (kernel,) = plan.files
@@ -134,7 +135,7 @@ def test_a_packed_kernel_is_unpacked_with_what_follows_it_and_a_part_is_copied(
     assert b"".join(map(bytes, stream.pieces())) == image
     (tmp_path / "disk").write_bytes(b"x" * 4096 + Path(vmlinuz.path).read_bytes())
     part = FileSlice(str(tmp_path / "disk"), 4096, vmlinuz.size)
-    (kernel,) = loader.prepare(kernel=part, machine=permitting(BIOS), method=Method.FILE).files
+    (kernel,) = prepare(kernel=part, machine=permitting(BIOS), method=Method.FILE).files
     assert (kernel.sources, kernel.copied) == ((part,), True)
 
 
@@ -160,13 +161,13 @@ def test_a_tree_of_ones_own_is_refused_in_words(
         {"dtb": dtb} if "dtb" in asked else {"overlays": [dtb]} if "overlays" in asked else asked
     )
     how: dict[str, Any] = {"kernel": make_kernel(), "method": Method.FILE, **asked}
-    plan = loader.prepare(**how, machine=permitting(machine))
+    plan = prepare(**how, machine=permitting(machine))
     with pytest.raises(PreflightError, match=f"cannot hand over {what}") as refused:
-        loader.check(plan)
+        check(plan)
     assert "--method classic" in refused.value.hint
-    plan = loader.prepare(**how, machine=permitting(machine, lockdown="integrity"))
+    plan = prepare(**how, machine=permitting(machine, lockdown="integrity"))
     with pytest.raises(PreflightError, match=f"cannot hand over {what}") as refused:
-        loader.check(plan)
+        check(plan)
     assert "lift the lockdown" in refused.value.hint
 
 
@@ -174,11 +175,11 @@ def test_an_image_for_riscv64_may_be_too_new_a_thing_for_the_running_kernel(
     machine: Machine, make_riscv: Callable[[], FileSlice]
 ) -> None:
     old = replace(permitting(machine), arch=Arch.RISCV64, cpus=(), release="6.12.48-riscv64")
-    (finding,) = loader.prepare(kernel=make_riscv(), machine=old, method=Method.FILE).findings
+    (finding,) = prepare(kernel=make_riscv(), machine=old, method=Method.FILE).findings
     assert "Linux 6.12 takes a vmlinux only" in finding.cause
     for release in ("6.16.1-riscv64", "9" * 5000 + ".1"):
         new = replace(old, release=release)
-        assert not loader.prepare(kernel=make_riscv(), machine=new, method=Method.FILE).findings
+        assert not prepare(kernel=make_riscv(), machine=new, method=Method.FILE).findings
 
 
 @pytest.fixture
@@ -195,14 +196,14 @@ def make_riscv(tmp_path: Path) -> Callable[[], FileSlice]:
 
 def test_lockdown_leaves_the_file_call_and_the_plan_says_so(vmlinuz: FileSlice) -> None:
     locked = permitting(BIOS, lockdown="integrity")
-    plan = loader.prepare(kernel=vmlinuz, machine=locked)
-    loader.check(plan)
+    plan = prepare(kernel=vmlinuz, machine=locked)
+    check(plan)
     assert plan.method is Method.FILE
     (finding,) = plan.findings
     assert "whose signature it trusts" in finding.message
     assert "lockdown is integrity" in finding.cause
     with pytest.raises(PreflightError, match="locked down") as refused:
-        loader.check(loader.prepare(kernel=vmlinuz, machine=locked, method=Method.CLASSIC))
+        check(prepare(kernel=vmlinuz, machine=locked, method=Method.CLASSIC))
     assert "--method file" in refused.value.hint
 
 
@@ -221,15 +222,15 @@ def test_a_bzimage_that_the_running_kernel_does_not_take_is_refused(
     assert machine.pc is not None
     running = replace(machine, pc=replace(machine.pc, five_level=five_level))
     with pytest.raises(PreflightError, match=message) as refused:
-        loader.check(loader.prepare(kernel=kernel, machine=running, method=Method.FILE))
+        check(prepare(kernel=kernel, machine=running, method=Method.FILE))
     assert hint in refused.value.hint
 
 
 def test_the_running_pc_keeps_a_part_of_the_cmdline_free(vmlinuz: FileSlice) -> None:
     how: dict[str, Any] = {"kernel": vmlinuz, "machine": permitting(BIOS)}
-    assert not loader.prepare(**how, cmdline="x" * 2017).findings
-    assert not loader.prepare(**how, cmdline="x" * 2016, method=Method.FILE).findings
-    (finding,) = loader.prepare(**how, cmdline="x" * 2017, method=Method.FILE).findings
+    assert not prepare(**how, cmdline="x" * 2017).findings
+    assert not prepare(**how, cmdline="x" * 2016, method=Method.FILE).findings
+    (finding,) = prepare(**how, cmdline="x" * 2017, method=Method.FILE).findings
     assert "refuses more than 2,016 of them" in finding.cause
 
 
@@ -257,14 +258,14 @@ def test_a_call_that_is_not_there_is_refused_with_the_one_that_is(
 ) -> None:
     machine = permitting(BIOS, **limits)
     with pytest.raises(PreflightError, match=message) as refused:
-        loader.check(loader.prepare(kernel=vmlinuz, machine=machine, method=method))
+        check(prepare(kernel=vmlinuz, machine=machine, method=method))
     assert hint in refused.value.hint
 
 
 def test_without_the_classic_call_the_other_one_is_taken(vmlinuz: FileSlice) -> None:
-    plan = loader.prepare(kernel=vmlinuz, machine=permitting(BIOS, methods=(Method.FILE,)))
+    plan = prepare(kernel=vmlinuz, machine=permitting(BIOS, methods=(Method.FILE,)))
     assert (plan.method, plan.findings) == (Method.FILE, ())
-    assert loader.prepare(kernel=vmlinuz, machine=permitting(BIOS)).method is Method.CLASSIC
+    assert prepare(kernel=vmlinuz, machine=permitting(BIOS)).method is Method.CLASSIC
 
 
 @pytest.mark.parametrize(

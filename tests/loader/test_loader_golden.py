@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from loader_kernels import write_kernel
 
-from bootmenu import loader
 from bootmenu.discover.machine import capture, restore
 from bootmenu.files import whole
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.render import render_json, render_text
 from bootmenu.model import Arch, LoadPlan, Machine
 
 MACHINES = Path(__file__).parents[1] / "golden/machines"
@@ -37,7 +38,7 @@ def _plan(machine: Machine, folder: Path, *, panic: bool = False) -> LoadPlan:
         with path.open("wb") as file:
             file.truncate(size)
         initrds.append(whole(str(path)))
-    return loader.prepare(
+    return prepare(
         kernel=kernel,
         initrds=initrds,
         cmdline=CMDLINE,
@@ -56,9 +57,9 @@ def test_machine_gives_its_plan(
 ) -> None:
     machine = restore((MACHINES / f"{name}.json").read_text())
     plan = _plan(machine, tmp_path, panic=panic)
-    text = loader.render_text(plan, machine, 80)
+    text = render_text(plan, machine, 80)
     assert max(map(len, text.splitlines())) <= 80
-    said = json.loads(loader.render_json(plan, machine))
+    said = json.loads(render_json(plan, machine))
     del said["memory"]  # the map says it, in fewer lines
     got = f"{text}\n\n{json.dumps(said, indent=1)}\n".replace(f"{tmp_path}/", "")
     expected = MACHINES / f"{name}{'.panic' if panic else ''}.plan"
@@ -72,7 +73,7 @@ def test_every_segment_is_seen_in_the_drawing(name: str, tmp_path: Path) -> None
     machine = restore((MACHINES / f"{name}.json").read_text())
     plan = _plan(machine, tmp_path)
     for width in (70, 80, 100, 132):
-        lines = loader.render_text(plan, machine, width).splitlines()
+        lines = render_text(plan, machine, width).splitlines()
         assert max(map(len, lines)) <= width
         bars = "".join(re.findall(r"\|(.*)\|", "\n".join(lines)))
         wanted = {"kernel": "K", "initrd": "I", "dtb": "D", "boot_params": "P", "trampoline": "T"}
@@ -94,7 +95,7 @@ def test_capture_of_an_older_version_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_capture_is_as_this_version_writes_it_and_has_no_secrets(name: str) -> None:
-    from bootmenu.devicetree import DeviceTree
+    from bootmenu.devicetree.tree import DeviceTree
 
     machine = restore((MACHINES / f"{name}.json").read_text())
     assert restore(capture(machine)) == machine

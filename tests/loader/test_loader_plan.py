@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from bootmenu import loader
-from bootmenu.devicetree import DeviceTree
 from bootmenu.devicetree.flat import Reservation
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.discover.machine import capture, restore
 from bootmenu.errors import ImageError, TreeError, VolumeError
 from bootmenu.files import open_slice, whole
 from bootmenu.images.packed import Packed
+from bootmenu.loader.described import tree as handed_over
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.render import render_json, render_text
 from bootmenu.model import Arch, EditAction, FileSlice, Machine, TreeEdit
 
 MakeKernel = Callable[..., FileSlice]
@@ -33,7 +35,7 @@ def test_segments_hold_the_files_and_the_trampoline_their_places(
     machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
 ) -> None:
     kernel, one, two = make_kernel(), make_initrd(5000), make_initrd(70)
-    plan = loader.prepare(kernel=kernel, initrds=[one, two], cmdline="quiet", machine=machine)
+    plan = prepare(kernel=kernel, initrds=[one, two], cmdline="quiet", machine=machine)
     by_name = {segment.name: segment for segment in plan.segments}
     assert [s.name for s in plan.segments] == ["kernel", "initrd", "initrd", "dtb", "trampoline"]
     assert by_name["kernel"].source == FileSlice(kernel.path, 0, 1 << 20)
@@ -58,10 +60,10 @@ def test_shown_tree_is_the_tree_that_is_handed_over(
     machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
 ) -> None:
     kernel, initrd = make_kernel(), make_initrd(5000)
-    shown = loader.tree(
+    shown = handed_over(
         kernel=kernel, initrds=[initrd], cmdline="a  b", edits=EDITS, machine=machine
     )
-    plan = loader.prepare(
+    plan = prepare(
         kernel=kernel,
         initrds=[initrd],
         cmdline="a  b",
@@ -78,7 +80,7 @@ def test_edited_bootargs_are_the_cmdline_of_the_plan(
     machine: Machine, make_kernel: MakeKernel
 ) -> None:
     edits = [TreeEdit(EditAction.SET, "/chosen", "bootargs", '"edited"')]
-    plan = loader.prepare(kernel=make_kernel(), cmdline="asked", edits=edits, machine=machine)
+    plan = prepare(kernel=make_kernel(), cmdline="asked", edits=edits, machine=machine)
     assert plan.cmdline == "edited"
 
 
@@ -87,7 +89,7 @@ def test_capture_gives_the_very_plan(
 ) -> None:
     elsewhere = restore(capture(machine))
     plans = [
-        loader.prepare(kernel=make_kernel(), initrds=[make_initrd(5000)], machine=m, entropy=SEEDS)
+        prepare(kernel=make_kernel(), initrds=[make_initrd(5000)], machine=m, entropy=SEEDS)
         for m in (machine, elsewhere)
     ]
     assert plans[0] == plans[1]
@@ -99,7 +101,7 @@ def test_gzipped_kernel_is_unpacked_while_it_is_loaded(
     raw = Path(make_kernel().path).read_bytes()
     packed = tmp_path / "Image.gz"
     packed.write_bytes(gzip.compress(raw))
-    plan = loader.prepare(kernel=whole(str(packed)), machine=machine)
+    plan = prepare(kernel=whole(str(packed)), machine=machine)
     kernel = plan.segments[0]
     assert isinstance(kernel.source, Packed)
     assert b"".join(kernel.source.pieces()) == raw
@@ -114,17 +116,16 @@ def test_files_that_are_parts_of_another_are_loaded_and_named_as_what_they_are(
     disc.write_bytes(bytes(5000) + kernel + machine.fdt + packed)
     inside = FileSlice(str(disc), 5000, len(kernel), name="sr0:/linux")
     dtb = FileSlice(str(disc), inside.offset + inside.size, len(machine.fdt))
-    plan = loader.prepare(kernel=inside, initrds=[dtb], dtb=dtb, machine=machine)
+    plan = prepare(kernel=inside, initrds=[dtb], dtb=dtb, machine=machine)
     assert [segment.source for segment in plan.segments[:2]] == [inside, dtb]
     other = FileSlice(str(disc), dtb.offset + dtb.size, len(packed), name="sr0:/readme.gz")
     with pytest.raises(ImageError, match=r"^sr0:/readme\.gz: "):
-        loader.prepare(kernel=other, machine=machine)
+        prepare(kernel=other, machine=machine)
 
 
 def test_seeds_are_fresh_each_time(machine: Machine, make_kernel: MakeKernel) -> None:
     trees = [
-        DeviceTree.parse(loader.prepare(kernel=make_kernel(), machine=machine).tree)
-        for _ in range(2)
+        DeviceTree.parse(prepare(kernel=make_kernel(), machine=machine).tree) for _ in range(2)
     ]
     seeds = [tree.get("/chosen", "rng-seed") for tree in trees]
     assert seeds[0] != seeds[1]
@@ -143,9 +144,7 @@ def test_dtb_and_overlays_of_the_entry(
             check=True,
         )
     dtb, overlay = whole(str(tmp_path / "board.dtb")), whole(str(tmp_path / "on.dtbo"))
-    plan = loader.prepare(
-        kernel=make_kernel(), dtb=dtb, overlays=[overlay], cmdline="x", machine=machine
-    )
+    plan = prepare(kernel=make_kernel(), dtb=dtb, overlays=[overlay], cmdline="x", machine=machine)
     tree = DeviceTree.parse(plan.tree)
     assert tree.get("/led", "state") == b"on\0"
     assert tree.node("/memory@40000000") is not None  # of the running tree
@@ -198,7 +197,7 @@ def test_what_a_dtb_keeps_from_its_kernel_is_left_alone(
     (tmp_path / "board.dtb").write_bytes(dtb)
     running = DeviceTree.parse(machine.fdt)
     running.set("/memory@40000000", "reg", struct.pack(">QQ", 1 << 30, 1 << 30))
-    plan = loader.prepare(
+    plan = prepare(
         kernel=make_kernel(),
         initrds=[make_initrd(5 << 20)],
         dtb=whole(str(tmp_path / "board.dtb")),
@@ -222,7 +221,7 @@ def test_dtb_gets_what_firmware_reserved_and_nothing_of_the_running_kernel(
     fdt += bytes(own_tree.size - len(fdt))
     struct.pack_into(">I", fdt, 4, len(fdt))
     initrd = make_initrd(5000)
-    plan = loader.prepare(
+    plan = prepare(
         kernel=make_kernel(),
         initrds=[initrd],
         dtb=whole(str(tmp_path / "board.dtb")),
@@ -245,7 +244,7 @@ def test_parameters_of_the_dtb_and_of_an_overlay(
             check=True,
         )
     dtb, overlay = whole(str(tmp_path / "board.dtb")), whole(str(tmp_path / "on.dtbo"))
-    plan = loader.prepare(
+    plan = prepare(
         kernel=make_kernel(),
         dtb=dtb,
         overlays=[overlay],
@@ -267,19 +266,17 @@ def test_initrd_of_uboot_is_loaded_without_its_header(
         check=True,
         capture_output=True,
     )
-    plan = loader.prepare(kernel=make_kernel(), initrds=[whole(str(wrapped))], machine=machine)
+    plan = prepare(kernel=make_kernel(), initrds=[whole(str(wrapped))], machine=machine)
     assert plan.segments[1].source == FileSlice(str(wrapped), 64, 5000)
     short = tmp_path / "short"
     short.write_bytes(wrapped.read_bytes()[:1000])
     with pytest.raises(ImageError, match="truncated, 936 of 5,000 bytes"):
-        loader.prepare(kernel=make_kernel(), initrds=[whole(str(short))], machine=machine)
+        prepare(kernel=make_kernel(), initrds=[whole(str(short))], machine=machine)
     head = bytearray(wrapped.read_bytes()[:64])
     head[12:16] = bytes(4)
     (tmp_path / "hollow").write_bytes(head)
     with pytest.raises(ImageError, match="hollow: the initrd is empty"):
-        loader.prepare(
-            kernel=make_kernel(), initrds=[whole(str(tmp_path / "hollow"))], machine=machine
-        )
+        prepare(kernel=make_kernel(), initrds=[whole(str(tmp_path / "hollow"))], machine=machine)
 
 
 def test_any_number_of_initrds_is_loaded(
@@ -298,7 +295,7 @@ def test_any_number_of_initrds_is_loaded(
         ).stdout
         (tmp_path / f"{name}.img").write_bytes(gzip.compress(packed) if number % 2 else packed)
         files.append(whole(str(tmp_path / f"{name}.img")))
-    plan = loader.prepare(kernel=make_kernel(), initrds=files, machine=machine)
+    plan = prepare(kernel=make_kernel(), initrds=files, machine=machine)
     assert len(plan.segments) == 15
     last = [one for one in plan.segments if one.name == "initrd"][-1].source
     assert not isinstance(last, bytes | memoryview | FileSlice)
@@ -315,35 +312,35 @@ def test_files_that_are_not_there_are_named(
 ) -> None:
     gone = FileSlice(str(tmp_path / "gone"), 0, 100)
     with pytest.raises(VolumeError, match="gone: cannot be read"):
-        loader.prepare(kernel=gone, machine=machine)
+        prepare(kernel=gone, machine=machine)
     with pytest.raises(VolumeError, match="gone: cannot be read"):
-        loader.prepare(kernel=make_kernel(), initrds=[gone], machine=machine)
+        prepare(kernel=make_kernel(), initrds=[gone], machine=machine)
     with pytest.raises(ImageError, match="the initrd is empty"):
-        loader.prepare(kernel=make_kernel(), initrds=[make_initrd(0)], machine=machine)
+        prepare(kernel=make_kernel(), initrds=[make_initrd(0)], machine=machine)
     with pytest.raises(VolumeError, match="gone: cannot be read"):
-        loader.prepare(kernel=make_kernel(), dtb=gone, machine=machine)
+        prepare(kernel=make_kernel(), dtb=gone, machine=machine)
     with pytest.raises(TreeError, match=r"Image.*magic number"):
-        loader.prepare(kernel=make_kernel(), dtb=make_kernel(), machine=machine)
+        prepare(kernel=make_kernel(), dtb=make_kernel(), machine=machine)
     with pytest.raises(TreeError, match="no device tree"):
-        loader.prepare(kernel=make_kernel(), machine=replace(machine, fdt=b""))
+        prepare(kernel=make_kernel(), machine=replace(machine, fdt=b""))
 
 
 def test_kernel_for_another_machine(machine: Machine, make_kernel: MakeKernel) -> None:
     with pytest.raises(ImageError, match="this machine is x86_64"):
-        loader.prepare(kernel=make_kernel(), machine=replace(machine, arch=Arch.X86_64))
+        prepare(kernel=make_kernel(), machine=replace(machine, arch=Arch.X86_64))
 
 
 def test_text_fits_its_width_and_draws_the_memory(
     machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
 ) -> None:
-    plan = loader.prepare(
+    plan = prepare(
         kernel=make_kernel(),
         initrds=[make_initrd(90 << 20)],
         cmdline="console=ttyS9 " + "word " * 60,
         machine=machine,
     )
     for width in (72, 80, 120):
-        text = loader.render_text(plan, machine, width)
+        text = render_text(plan, machine, width)
         assert text.isascii()
         assert max(map(len, text.splitlines())) <= width
         bar = next(line for line in text.splitlines() if "|" in line)
@@ -357,14 +354,14 @@ def test_cmdline_is_shown_with_its_spaces_and_without_escapes(
     machine: Machine, make_kernel: MakeKernel
 ) -> None:
     cmdline = 'a   b="c  d" \x1b[2J ' + "x" * 100
-    plan = loader.prepare(kernel=make_kernel(), cmdline=cmdline, machine=machine)
-    lines = loader.render_text(plan, machine).splitlines()
+    plan = prepare(kernel=make_kernel(), cmdline=cmdline, machine=machine)
+    lines = render_text(plan, machine).splitlines()
     assert "".join(line[10:] for line in lines[1:3]) == cmdline.replace("\x1b", "\\x1b")
 
 
 def test_json_has_the_numbers(machine: Machine, make_kernel: MakeKernel) -> None:
-    plan = loader.prepare(kernel=make_kernel(), machine=machine)
-    shown = json.loads(loader.render_json(plan, machine))
+    plan = prepare(kernel=make_kernel(), machine=machine)
+    shown = json.loads(render_json(plan, machine))
     assert shown["schema"] == "bootmenu.plan/1"
     assert shown["entry"] == plan.entry
     assert [(s["mem"], s["memsz"], s["bufsz"]) for s in shown["segments"]] == [
@@ -377,7 +374,7 @@ def test_with_uefi_no_initrd_means_an_empty_one(machine: Machine, make_kernel: M
     tree = DeviceTree.parse(machine.fdt)
     tree.set("/chosen", "linux,uefi-system-table", bytes(8))
     uefi = replace(machine, fdt=tree.serialize())
-    plan = loader.prepare(kernel=make_kernel(), machine=uefi)
+    plan = prepare(kernel=make_kernel(), machine=uefi)
     (initrd,) = [segment for segment in plan.segments if segment.name == "initrd"]
     assert isinstance(initrd.source, bytes)
     listed = subprocess.run(
@@ -385,7 +382,7 @@ def test_with_uefi_no_initrd_means_an_empty_one(machine: Machine, make_kernel: M
     )
     assert listed.stdout == b""
     assert DeviceTree.parse(plan.tree).get("/chosen", "linux,initrd-start") is not None
-    plan = loader.prepare(kernel=make_kernel(), machine=machine)
+    plan = prepare(kernel=make_kernel(), machine=machine)
     assert all(segment.name != "initrd" for segment in plan.segments)
 
 
@@ -395,7 +392,7 @@ def test_kernel_that_begins_within_a_page_has_zeros_before_it(
     """A kernel for pages of 4 KiB, loaded by one with 64 KiB: segments are whole pages of that."""
     large = replace(machine, page_size=65536)
     kernel = make_kernel(text_offset=0x3000)
-    plan = loader.prepare(kernel=kernel, machine=large)
+    plan = prepare(kernel=kernel, machine=large)
     segment = plan.segments[0]
     assert segment.mem % 65536 == 0
     assert segment.bufsz == kernel.size + 0x3000

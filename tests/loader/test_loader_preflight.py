@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
-from bootmenu import loader
 from bootmenu.errors import PreflightError
 from bootmenu.loader.doctor import examine
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.preflight.examination import check, diagnose
 from bootmenu.model import FileSlice, KexecLimits, Machine, Severity, Watchdog
 
 MakeKernel = Callable[..., FileSlice]
 
 
 def test_sound_load_has_no_findings(machine: Machine, make_kernel: MakeKernel) -> None:
-    plan = loader.prepare(kernel=make_kernel(), cmdline="console=ttyAMA0,115200", machine=machine)
+    plan = prepare(kernel=make_kernel(), cmdline="console=ttyAMA0,115200", machine=machine)
     assert plan.findings == ()
-    loader.check(plan)
-    assert loader.diagnose(machine) == ()
+    check(plan)
+    assert diagnose(machine) == ()
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,11 @@ def test_running_kernel_that_forbids_it(
     machine: Machine, make_kernel: MakeKernel, limits: dict[str, Any], message: str, hint: str
 ) -> None:
     forbidding = replace(machine, kexec=KexecLimits(**limits))
-    plan = loader.prepare(kernel=make_kernel(), machine=forbidding)
+    plan = prepare(kernel=make_kernel(), machine=forbidding)
     with pytest.raises(PreflightError, match=message) as caught:
-        loader.check(plan)
+        check(plan)
     assert hint in caught.value.hint
-    assert len(loader.diagnose(forbidding)) == 1
+    assert len(diagnose(forbidding)) == 1
 
 
 @pytest.mark.parametrize(
@@ -65,21 +66,21 @@ def test_kernel_that_crashes_as_it_copies_page_tables_of_five_levels(
     severity: Severity | None,
 ) -> None:
     running = replace(machine, release=release, **{"address_bits": 52, **facts})
-    found = [finding for finding in loader.diagnose(running) if "crash" in finding.message]
+    found = [finding for finding in diagnose(running) if "crash" in finding.message]
     assert [finding.severity for finding in found] == ([severity] if severity else [])
     assert all("arm64.nolva" in finding.remedy for finding in found)
     if severity is Severity.ERROR:
         with pytest.raises(PreflightError, match="would crash while it loads"):
-            loader.check(loader.prepare(kernel=make_kernel(), machine=running))
+            check(prepare(kernel=make_kernel(), machine=running))
 
 
 def test_one_load_left_is_a_load(machine: Machine, make_kernel: MakeKernel) -> None:
     limited = replace(machine, kexec=KexecLimits(load_limit=1))
-    loader.check(loader.prepare(kernel=make_kernel(), machine=limited))
+    check(prepare(kernel=make_kernel(), machine=limited))
 
 
 def test_hidden_memory_map_is_diagnosed(machine: Machine) -> None:
-    (finding,) = loader.diagnose(replace(machine, iomem=()))
+    (finding,) = diagnose(replace(machine, iomem=()))
     assert finding.severity is Severity.ERROR
     assert finding.remedy
 

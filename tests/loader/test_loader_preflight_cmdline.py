@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootmenu import loader
-from bootmenu.devicetree import DeviceTree
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import PreflightError
 from bootmenu.images.bzimage import Header
 from bootmenu.images.kernel import KernelImage
+from bootmenu.loader.plan import prepare
 from bootmenu.loader.preflight import cmdline
+from bootmenu.loader.preflight.examination import check
+from bootmenu.loader.preflight.root import examine_root
 from bootmenu.loader.preflight.words import parameters
 from bootmenu.model import Arch, BlockDevice, FileSlice, Finding, LoadPlan, Machine, Severity
 
@@ -20,9 +22,9 @@ MakeKernel = Callable[..., FileSlice]
 
 
 def test_cmdline_that_would_be_cut_off(machine: Machine, make_kernel: MakeKernel) -> None:
-    loader.check(loader.prepare(kernel=make_kernel(), cmdline="x" * 2047, machine=machine))
+    check(prepare(kernel=make_kernel(), cmdline="x" * 2047, machine=machine))
     with pytest.raises(PreflightError, match="2,048 bytes"):
-        loader.check(loader.prepare(kernel=make_kernel(), cmdline="x" * 2048, machine=machine))
+        check(prepare(kernel=make_kernel(), cmdline="x" * 2048, machine=machine))
 
 
 def _plan(arch: Arch, text: str) -> LoadPlan:
@@ -30,7 +32,7 @@ def _plan(arch: Arch, text: str) -> LoadPlan:
 
 
 def _image(arch: Arch, make_kernel: MakeKernel, header: Header | None = None) -> KernelImage:
-    from bootmenu.images import open_kernel
+    from bootmenu.images.kernel import open_kernel
 
     opened = open_kernel(make_kernel(), Arch.ARM64)
     return replace(opened, arch=arch, header=header or opened.header)
@@ -80,14 +82,14 @@ def test_no_cmdline_is_too_odd(text: str) -> None:
     pc = Machine(Arch.X86_64, 4096, consoles=("tty0", "ttyS0"))
     for odd in (text, f"console={text}", f"root={text}"):
         list(cmdline.consoles(_plan(Arch.X86_64, odd), None, pc))
-        loader.examine_root(odd, [BlockDevice("vda1", "/dev/vda1", label=text)])
+        examine_root(odd, [BlockDevice("vda1", "/dev/vda1", label=text)])
 
 
 def _voice(
     machine: Machine, make_kernel: MakeKernel, text: str, *, here: str = "tty0 ttyAMA0"
 ) -> tuple[Finding, ...]:
     speaking = replace(machine, consoles=tuple(here.split()))
-    return loader.prepare(kernel=make_kernel(), cmdline=text, machine=speaking).findings
+    return prepare(kernel=make_kernel(), cmdline=text, machine=speaking).findings
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bootmenu import loader
 from bootmenu.discover.machine import parse_iomem
 from bootmenu.errors import PlacementError, PreflightError
 from bootmenu.images import arm64
 from bootmenu.images.kernel import KernelImage
 from bootmenu.loader.arm64 import place
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.preflight.examination import check
 from bootmenu.model import Arch, FileSlice, Machine, Severity
 
 MakeKernel = Callable[..., FileSlice]
@@ -22,27 +23,27 @@ MIB = 1 << 20
 def test_more_than_half_of_the_memory(
     machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
 ) -> None:
-    plan = loader.prepare(kernel=make_kernel(), initrds=[make_initrd(600 * MIB)], machine=machine)
+    plan = prepare(kernel=make_kernel(), initrds=[make_initrd(600 * MIB)], machine=machine)
     with pytest.raises(PreflightError, match=r"over half of the memory.*: 91 MiB are missing"):
-        loader.check(plan)
+        check(plan)
 
 
 def test_more_than_is_free(
     machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
 ) -> None:
     full = replace(machine, memory_available=20 * MIB)
-    plan = loader.prepare(kernel=make_kernel(), initrds=[make_initrd(30 * MIB)], machine=full)
+    plan = prepare(kernel=make_kernel(), initrds=[make_initrd(30 * MIB)], machine=full)
     with pytest.raises(PreflightError, match=r"only 20 MiB are available: 45 MiB are missing"):
-        loader.check(plan)
+        check(plan)
 
 
 def test_scarcely_enough_is_a_warning(
     machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
 ) -> None:
     scarce = replace(machine, memory_available=50 * MIB)
-    plan = loader.prepare(kernel=make_kernel(), initrds=[make_initrd(30 * MIB)], machine=scarce)
+    plan = prepare(kernel=make_kernel(), initrds=[make_initrd(30 * MIB)], machine=scarce)
     assert [finding.severity for finding in plan.findings] == [Severity.WARNING]
-    loader.check(plan)
+    check(plan)
 
 
 @pytest.mark.parametrize(

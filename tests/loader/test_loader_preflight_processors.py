@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bootmenu import loader
 from bootmenu.errors import PreflightError
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.preflight.examination import check, diagnose
 from bootmenu.model import Arch, Cpu, FileSlice, Machine, Severity
 
 MakeKernel = Callable[..., FileSlice]
@@ -17,51 +18,51 @@ SPINNING = tuple(Cpu(number, 0x410FD034, "spin-table", False) for number in rang
 def test_processors_that_cannot_be_stopped(machine: Machine, make_kernel: MakeKernel) -> None:
     spinning = replace(machine, cpus=SPINNING)
     with pytest.raises(PreflightError, match="spin-table") as caught:
-        loader.check(loader.prepare(kernel=make_kernel(), machine=spinning))
+        check(prepare(kernel=make_kernel(), machine=spinning))
     assert "nr_cpus=1" in caught.value.hint
     assert "all 4 again" in caught.value.hint
-    loader.check(loader.prepare(kernel=make_kernel(), machine=replace(machine, cpus=SPINNING[:1])))
+    check(prepare(kernel=make_kernel(), machine=replace(machine, cpus=SPINNING[:1])))
 
 
 def test_maxcpus_does_not_help_and_the_person_is_told(machine: Machine) -> None:
-    (plain,) = loader.diagnose(replace(machine, cpus=SPINNING))
+    (plain,) = diagnose(replace(machine, cpus=SPINNING))
     assert "maxcpus" not in plain.cause
-    (finding,) = loader.diagnose(replace(machine, cpus=SPINNING, cmdline="quiet maxcpus=1"))
+    (finding,) = diagnose(replace(machine, cpus=SPINNING, cmdline="quiet maxcpus=1"))
     assert "maxcpus= does not help" in finding.cause
 
 
 def test_parking_protocol_of_acpi_cannot_stop_processors(machine: Machine) -> None:
     parked = tuple(Cpu(number, None, "parking-protocol", False) for number in range(2))
-    (finding,) = loader.diagnose(replace(machine, cpus=parked))
+    (finding,) = diagnose(replace(machine, cpus=parked))
     assert "parking-protocol" in finding.cause
 
 
 def test_boot_processor_without_a_method_is_no_alarm(machine: Machine) -> None:
-    assert loader.diagnose(replace(machine, cpus=(Cpu(0), Cpu(1, None, "psci", True)))) == ()
+    assert diagnose(replace(machine, cpus=(Cpu(0), Cpu(1, None, "psci", True)))) == ()
 
 
 def test_riscv64_processors_without_hsm(machine: Machine) -> None:
     board = replace(machine, arch=Arch.RISCV64, fdt=b"")
     able = tuple(Cpu(number, stoppable=True) for number in range(2))
-    assert loader.diagnose(replace(board, cpus=able)) == ()
-    assert loader.diagnose(replace(board, cpus=(Cpu(0), Cpu(1)))) == ()  # an older capture
+    assert diagnose(replace(board, cpus=able)) == ()
+    assert diagnose(replace(board, cpus=(Cpu(0), Cpu(1)))) == ()  # an older capture
     unable = tuple(Cpu(number, stoppable=False) for number in range(2))
-    (finding,) = loader.diagnose(replace(board, cpus=unable))
+    (finding,) = diagnose(replace(board, cpus=unable))
     assert finding.severity is Severity.ERROR
     assert "OpenSBI" in finding.remedy
-    assert loader.diagnose(replace(board, cpus=unable[:1])) == ()
-    assert loader.diagnose(replace(board, cpus=(unable[0], able[1]))) == ()
+    assert diagnose(replace(board, cpus=unable[:1])) == ()
+    assert diagnose(replace(board, cpus=(unable[0], able[1]))) == ()
 
 
 def test_x86_processors_are_always_stopped(machine: Machine) -> None:
     fixed = tuple(Cpu(number, stoppable=False) for number in range(2))
-    assert loader.diagnose(replace(machine, arch=Arch.X86_64, fdt=b"", cpus=fixed)) == ()
+    assert diagnose(replace(machine, arch=Arch.X86_64, fdt=b"", cpus=fixed)) == ()
 
 
 def test_16k_kernel_on_a_core_without_16k_pages(machine: Machine, make_kernel: MakeKernel) -> None:
-    plan = loader.prepare(kernel=make_kernel(flags=0b1100), machine=machine)
+    plan = prepare(kernel=make_kernel(flags=0b1100), machine=machine)
     with pytest.raises(PreflightError, match="16 KiB pages, which Cortex-A57 does not") as caught:
-        loader.check(plan)
+        check(plan)
     assert "4 KiB pages" in caught.value.hint
 
 
@@ -90,19 +91,19 @@ def test_page_sizes_of_cores(
 ) -> None:
     cores = replace(machine, cpus=(Cpu(0, midr, "psci"),))
     flags = 0b1100 if pages == 16 else 0b1110
-    findings = loader.prepare(kernel=make_kernel(flags=flags), machine=cores).findings
+    findings = prepare(kernel=make_kernel(flags=flags), machine=cores).findings
     assert [finding.severity for finding in findings] == ([severity] if severity else [])
 
 
 def test_page_size_without_a_processor_known_is_a_warning(
     machine: Machine, make_kernel: MakeKernel
 ) -> None:
-    plan = loader.prepare(kernel=make_kernel(flags=0b1100), machine=replace(machine, cpus=()))
+    plan = prepare(kernel=make_kernel(flags=0b1100), machine=replace(machine, cpus=()))
     assert [finding.severity for finding in plan.findings] == [Severity.WARNING]
-    loader.check(plan)
+    check(plan)
 
 
 def test_one_weak_core_among_strong_ones_decides(machine: Machine, make_kernel: MakeKernel) -> None:
     mixed = replace(machine, cpus=(Cpu(0, 0x414FD0B1, "psci"), Cpu(1, 0x410FD034, "psci")))
     with pytest.raises(PreflightError, match="Cortex-A53"):
-        loader.check(loader.prepare(kernel=make_kernel(flags=0b1100), machine=mixed))
+        check(prepare(kernel=make_kernel(flags=0b1100), machine=mixed))

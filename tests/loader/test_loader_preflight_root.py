@@ -2,7 +2,7 @@
 
 import pytest
 
-from bootmenu import loader
+from bootmenu.loader.preflight.root import examine_root
 from bootmenu.model import BlockDevice
 
 DISKS = [
@@ -34,7 +34,7 @@ DISKS = [
     ],
 )
 def test_root_that_is_here(root: str) -> None:
-    assert loader.examine_root(f"quiet {root} ro", DISKS) == ()
+    assert examine_root(f"quiet {root} ro", DISKS) == ()
 
 
 @pytest.mark.parametrize(
@@ -59,28 +59,28 @@ def test_root_that_is_here(root: str) -> None:
     ],
 )
 def test_root_that_only_the_next_system_can_find(root: str) -> None:
-    assert loader.examine_root(root, DISKS) == ()
+    assert examine_root(root, DISKS) == ()
 
 
 def test_root_that_is_not_here() -> None:
-    (finding,) = loader.examine_root("root=/dev/sda1 ro", DISKS)
+    (finding,) = examine_root("root=/dev/sda1 ro", DISKS)
     assert finding.message == "root=/dev/sda1 is on no disk here"
     assert finding.cause == "those here are /dev/vda1, /dev/vda15"
-    (finding,) = loader.examine_root("root=LABEL=debian", DISKS)
+    (finding,) = examine_root("root=LABEL=debian", DISKS)
     assert finding.cause == "those here are LABEL=my root"
-    (finding,) = loader.examine_root("root=PARTUUID=1234", [DISKS[0]])
+    (finding,) = examine_root("root=PARTUUID=1234", [DISKS[0]])
     assert finding.cause == "no disk here has a PARTUUID"
 
 
 def test_a_slip_of_the_pen_is_named() -> None:
-    (finding,) = loader.examine_root("root=UUID=c7a3b1e0-53d2-4a6f-9a58-0f9d1c6b2e12", DISKS)
+    (finding,) = examine_root("root=UUID=c7a3b1e0-53d2-4a6f-9a58-0f9d1c6b2e12", DISKS)
     assert finding.remedy.endswith("did it mean UUID=c7a3b1e0-53d2-4a6f-9a58-0f9d1c6b2e11?")
 
 
 def test_disks_that_are_not_known_are_no_reason_to_complain() -> None:
-    assert loader.examine_root("root=/dev/sda1", []) == ()
+    assert examine_root("root=/dev/sda1", []) == ()
 
 
 def test_a_cmdline_cannot_write_on_the_terminal() -> None:
-    (finding,) = loader.examine_root("root=LABEL=\x1b[2J", DISKS)
+    (finding,) = examine_root("root=LABEL=\x1b[2J", DISKS)
     assert finding.message == r"root=LABEL=\x1b[2J is on no disk here"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bootmenu import loader
-from bootmenu.devicetree import DeviceTree
+from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import PreflightError
 from bootmenu.files import whole
+from bootmenu.loader.plan import prepare
+from bootmenu.loader.preflight.examination import check
 from bootmenu.model import EditAction, FileSlice, Machine, Severity, TreeEdit
 
 MakeKernel = Callable[..., FileSlice]
@@ -21,22 +22,20 @@ def test_node_in_the_stub_of_an_acpi_machine(machine: Machine, make_kernel: Make
     stub.add_node("/chosen")
     acpi = replace(machine, fdt=stub.serialize())
     edits = [TreeEdit(EditAction.ADD_NODE, "/mine")]
-    loader.check(loader.prepare(kernel=make_kernel(), machine=acpi))
+    check(prepare(kernel=make_kernel(), machine=acpi))
     with pytest.raises(PreflightError, match="no processors") as caught:
-        loader.check(loader.prepare(kernel=make_kernel(), machine=acpi, edits=edits))
+        check(prepare(kernel=make_kernel(), machine=acpi, edits=edits))
     assert "acpi=force" in caught.value.hint
-    loader.check(
-        loader.prepare(kernel=make_kernel(), machine=acpi, edits=edits, cmdline="acpi=force")
-    )
+    check(prepare(kernel=make_kernel(), machine=acpi, edits=edits, cmdline="acpi=force"))
 
 
 def test_tree_without_memory(machine: Machine, make_kernel: MakeKernel) -> None:
     edits = [TreeEdit(EditAction.REMOVE_NODE, "/memory@40000000")]
     with pytest.raises(PreflightError, match="names no memory"):
-        loader.check(loader.prepare(kernel=make_kernel(), machine=machine, edits=edits))
+        check(prepare(kernel=make_kernel(), machine=machine, edits=edits))
     # With UEFI the memory map is the firmware's.
     edits.append(TreeEdit(EditAction.SET, "/chosen", "linux,uefi-system-table", "<0x0 0x7f6d0018>"))
-    loader.check(loader.prepare(kernel=make_kernel(), machine=machine, edits=edits))
+    check(prepare(kernel=make_kernel(), machine=machine, edits=edits))
 
 
 def test_memory_that_an_edit_takes_away_from_under_the_kernel(
@@ -46,9 +45,9 @@ def test_memory_that_an_edit_takes_away_from_under_the_kernel(
         return [TreeEdit(EditAction.SET, "/memory@40000000", "reg", f"<0 0x40000000 0 {size}>")]
 
     kernel = make_kernel()
-    loader.check(loader.prepare(kernel=kernel, machine=machine, edits=less("0x40000000")))
+    check(prepare(kernel=kernel, machine=machine, edits=less("0x40000000")))
     with pytest.raises(PreflightError, match="no memory where the kernel would lie") as caught:
-        loader.check(loader.prepare(kernel=kernel, machine=machine, edits=less("0x10000000")))
+        check(prepare(kernel=kernel, machine=machine, edits=less("0x10000000")))
     assert "mem=" in caught.value.hint
 
 
@@ -61,9 +60,9 @@ def test_memory_of_no_size_is_taken_from_the_running_tree(
     tree.set("/memory@40000000", "reg", bytes(4) + b"\x40\0\0\0" + bytes(8))
     (tmp_path / "board.dtb").write_bytes(tree.serialize())
     board = whole(str(tmp_path / "board.dtb"))
-    plan = loader.prepare(kernel=make_kernel(), dtb=board, machine=machine)
+    plan = prepare(kernel=make_kernel(), dtb=board, machine=machine)
     assert DeviceTree.parse(plan.tree).get("/memory@40000000", "reg") == running
-    loader.check(plan)
+    check(plan)
 
 
 def test_tree_of_another_board(
@@ -74,9 +73,9 @@ def test_tree_of_another_board(
     (tmp_path / "other.dtb").write_bytes(tree.serialize())
     other = whole(str(tmp_path / "other.dtb"))
     here = replace(machine, compatible=("linux,dummy-virt",))
-    (finding,) = loader.prepare(kernel=make_kernel(), dtb=other, machine=here).findings
+    (finding,) = prepare(kernel=make_kernel(), dtb=other, machine=here).findings
     assert finding.severity is Severity.WARNING
     assert "acme,other, and this machine is linux,dummy-virt" in finding.cause
     kin = replace(machine, compatible=("acme,board", "acme,soc"))
-    assert loader.prepare(kernel=make_kernel(), dtb=other, machine=kin).findings == ()
-    assert loader.prepare(kernel=make_kernel(), machine=here).findings == ()
+    assert prepare(kernel=make_kernel(), dtb=other, machine=kin).findings == ()
+    assert prepare(kernel=make_kernel(), machine=here).findings == ()

@@ -10,10 +10,10 @@ import pytest
 from loader_kernels import write_kernel
 from loader_pc import BIOS, GIB, MIB, bzimage
 
-from bootmenu import loader
 from bootmenu.discover.machine import restore
 from bootmenu.files import whole
 from bootmenu.loader.memory import usable
+from bootmenu.loader.plan import prepare
 from bootmenu.model import Arch, FileSlice, IoResource, LoadPlan, Machine, Segment
 
 MACHINES = sorted((Path(__file__).parents[1] / "golden/machines").glob("*.json"))
@@ -131,7 +131,7 @@ def test_of_every_captured_machine(
     offset = 2 * MIB if machine.arch is Arch.RISCV64 else 0
     file = write_kernel(tmp_path / "Image", machine.arch, text_offset=offset, image_size=34 * MIB)
     initrds = [make_initrd(5 * MIB), make_initrd(min(size, 50 * MIB) if panic else size)]
-    plan = loader.prepare(kernel=file, initrds=initrds, machine=machine, panic=panic)
+    plan = prepare(kernel=file, initrds=initrds, machine=machine, panic=panic)
     assert_true(plan, machine)
 
 
@@ -156,7 +156,7 @@ def test_of_a_board(
 ) -> None:
     iomem = tuple(IoResource(start, end - 1, "System RAM") for start, end in ram)
     board = Machine(Arch.ARM64, 4096, iomem, fdt=machine.fdt)
-    plan = loader.prepare(kernel=make_kernel(), initrds=[make_initrd(size)], machine=board)
+    plan = prepare(kernel=make_kernel(), initrds=[make_initrd(size)], machine=board)
     assert_true(plan, board)
     kernel, initrd = plan.segments[:2]
     assert kernel_says in kernel.reason
@@ -168,7 +168,7 @@ def test_of_a_pc_whose_initrd_has_no_room_below_4_gib(
 ) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(bzimage())
-    plan = loader.prepare(kernel=whole(str(path)), initrds=[make_initrd(3 << 29)], machine=BIOS)
+    plan = prepare(kernel=whole(str(path)), initrds=[make_initrd(3 << 29)], machine=BIOS)
     assert_true(plan, BIOS)
     kernel, initrd = plan.segments[:2]
     assert f"below 4 GiB: {LAST}" in kernel.reason
@@ -180,7 +180,7 @@ def test_of_a_kernel_that_looks_for_its_initrd_low_only(
 ) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(bzimage(xloadflags=1, initrd_max=0x37FFFFFF))
-    plan = loader.prepare(kernel=whole(str(path)), initrds=[make_initrd(MIB)], machine=BIOS)
+    plan = prepare(kernel=whole(str(path)), initrds=[make_initrd(MIB)], machine=BIOS)
     initrd = plan.segments[1]
     assert initrd.end == 0x38000000
     assert initrd.reason == "as high as this kernel looks for it"

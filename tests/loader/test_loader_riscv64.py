@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bootmenu import loader
 from bootmenu.discover.machine import parse_iomem
 from bootmenu.errors import ImageError, PlacementError
 from bootmenu.files import whole
-from bootmenu.images import open_kernel
+from bootmenu.images.kernel import open_kernel
 from bootmenu.loader.memory import usable
+from bootmenu.loader.plan import prepare
 from bootmenu.model import Arch, FileSlice, IoResource, Machine
 
 MIB = 1 << 20
@@ -60,7 +60,7 @@ def board(machine: Machine) -> Machine:
 @pytest.mark.parametrize("iomem", [BESIDE, INSIDE])
 def test_plan(board: Machine, kernel: FileSlice, make_initrd: MakeInitrd, iomem: str) -> None:
     machine = replace(board, iomem=parse_iomem(iomem))
-    plan = loader.prepare(
+    plan = prepare(
         kernel=kernel, initrds=[make_initrd(70_000)], cmdline="root=/dev/vda1", machine=machine
     )
     assert [segment.name for segment in plan.segments] == ["dtb", "kernel", "initrd"]
@@ -105,7 +105,7 @@ def test_rules_hold_on_every_map(board: Machine, kernel: FileSlice, data: st.Dat
     iomem = tuple(IoResource(a << 12, (b << 12) - 1, "System RAM") for a, b in pairs)
     machine = replace(board, iomem=iomem)
     try:
-        plan = loader.prepare(kernel=kernel, machine=machine)
+        plan = prepare(kernel=kernel, machine=machine)
     except PlacementError as error:
         assert error.hint
         return

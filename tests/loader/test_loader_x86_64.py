@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from loader_pc import BIOS, GIB, IOMEM, MIB, SCREEN, UEFI, Params, bzimage
 
-from bootmenu import loader
 from bootmenu.discover.machine import capture, parse_iomem, restore
 from bootmenu.errors import ImageError, PlacementError, TreeError
 from bootmenu.files import whole
+from bootmenu.loader.described import tree as handed_over
 from bootmenu.loader.memory import usable
+from bootmenu.loader.plan import prepare
 from bootmenu.loader.x86_64 import trampoline_code
 from bootmenu.model import (
     EditAction,
@@ -67,7 +68,7 @@ def test_kernel_reads_in_its_zero_page_what_was_asked_for(
     make_bzimage: MakeKernel, make_initrd: MakeInitrd
 ) -> None:
     kernel, one, two = make_bzimage(), make_initrd(5000), make_initrd(70)
-    plan = loader.prepare(
+    plan = prepare(
         kernel=kernel, initrds=[one, two], cmdline="root=/dev/sda1 é", machine=BIOS, entropy=SEED
     )
     assert_placed(plan, BIOS)
@@ -91,7 +92,7 @@ def test_kernel_reads_in_its_zero_page_what_was_asked_for(
 
 
 def test_memory_is_told_as_the_firmware_told_it(make_bzimage: MakeKernel) -> None:
-    plan = loader.prepare(kernel=make_bzimage(), machine=BIOS)
+    plan = prepare(kernel=make_bzimage(), machine=BIOS)
     kinds = [kind for _, _, kind in params_of(plan).memory]
     assert kinds == [1, 1, 2, 3, 2, 1]
     assert params_of(plan).memory[-1] == (4 * GIB, 2 * GIB, 1)
@@ -102,13 +103,13 @@ def test_map_of_more_ranges_than_the_zero_page_holds_goes_on_behind_it(
 ) -> None:
     ranges = tuple(FirmwareRange(n << 20, (n << 20) + 0xFFFF, "System RAM") for n in range(300))
     machine = replace(BIOS, pc=Pc(memmap=ranges))
-    params = params_of(loader.prepare(kernel=make_bzimage(), machine=machine))
+    params = params_of(prepare(kernel=make_bzimage(), machine=machine))
     assert params.data[0x1E8] == 128
     assert params.memory == [(r.start, 0x10000, 1) for r in ranges]
 
 
 def test_uefi_goes_on_with_its_runtime_map_and_tables(make_bzimage: MakeKernel) -> None:
-    plan = loader.prepare(kernel=make_bzimage(), machine=UEFI)
+    plan = prepare(kernel=make_bzimage(), machine=UEFI)
     params = params_of(plan)
     signature, table, size, version = struct.unpack_from("<4s3I", params.data, 0x1C0)
     assert (signature, table, size, version) == (b"EL64", 0x7F9EC018, 40, 1)
@@ -126,14 +127,14 @@ def test_uefi_goes_on_with_its_runtime_map_and_tables(make_bzimage: MakeKernel) 
 
 def test_with_uefi_no_initrd_means_an_empty_one(make_bzimage: MakeKernel) -> None:
     """The next kernel would take the one that the firmware's table still names."""
-    plan = loader.prepare(kernel=make_bzimage(), machine=UEFI)
+    plan = prepare(kernel=make_bzimage(), machine=UEFI)
     assert [segment.name for segment in plan.segments].count("initrd") == 1
-    plan = loader.prepare(kernel=make_bzimage(), machine=BIOS)
+    plan = prepare(kernel=make_bzimage(), machine=BIOS)
     assert params_of(plan).initrd == (0, 0)
 
 
 def test_kernel_that_cannot_take_over_uefi_starts_without_it(make_bzimage: MakeKernel) -> None:
-    plan = loader.prepare(kernel=make_bzimage(xloadflags=0b1111), machine=UEFI)
+    plan = prepare(kernel=make_bzimage(xloadflags=0b1111), machine=UEFI)
     params = params_of(plan)
     assert params.data[0x1C0:0x1E0] == bytes(32)
     assert params.number("Q", 0x70) == 0x7F77D014
@@ -144,19 +145,19 @@ def test_kernel_lies_high_unless_it_cannot(
     make_bzimage: MakeKernel, make_initrd: MakeInitrd
 ) -> None:
     initrd = make_initrd(10 * MIB)
-    plan = loader.prepare(kernel=make_bzimage(), initrds=[initrd], machine=BIOS)
+    plan = prepare(kernel=make_bzimage(), initrds=[initrd], machine=BIOS)
     assert_placed(plan, BIOS)
     assert all(0x34000000 < segment.mem < 4 * GIB for segment in plan.segments)
     # What has no room below 4 GiB lies above, where the running kernel takes its memory first.
-    plan = loader.prepare(kernel=make_bzimage(), initrds=[make_initrd(3 << 29)], machine=BIOS)
+    plan = prepare(kernel=make_bzimage(), initrds=[make_initrd(3 << 29)], machine=BIOS)
     assert_placed(plan, BIOS)
     assert plan.segments[1].mem >= 4 * GIB
     # Without the flag for memory above 4 GiB all of it lies below, and is no worse placed.
-    plan = loader.prepare(kernel=make_bzimage(xloadflags=1), initrds=[initrd], machine=BIOS)
+    plan = prepare(kernel=make_bzimage(xloadflags=1), initrds=[initrd], machine=BIOS)
     assert_placed(plan, BIOS)
     assert all(segment.end <= 0x7EA00000 for segment in plan.segments)
     assert min(segment.mem for segment in plan.segments) > 0x34000000
-    plan = loader.prepare(kernel=make_bzimage(relocatable=0), machine=BIOS)
+    plan = prepare(kernel=make_bzimage(relocatable=0), machine=BIOS)
     assert plan.segments[0].mem == 16 * MIB
     assert_placed(plan, BIOS)
 
@@ -165,9 +166,9 @@ def test_kernel_whose_only_place_is_taken_is_refused(make_bzimage: MakeKernel) -
     taken = parse_iomem(IOMEM.replace("02000000-02dfffff : Kernel code", "01000000-01ffffff : fb"))
     machine = replace(BIOS, iomem=taken)
     with pytest.raises(PlacementError, match="must lie at 0x1000000") as refused:
-        loader.prepare(kernel=make_bzimage(relocatable=0), machine=machine)
+        prepare(kernel=make_bzimage(relocatable=0), machine=machine)
     assert "CONFIG_RELOCATABLE" in refused.value.hint
-    assert_placed(loader.prepare(kernel=make_bzimage(), machine=machine), machine)
+    assert_placed(prepare(kernel=make_bzimage(), machine=machine), machine)
 
 
 def test_vmlinux_lies_where_it_was_linked_to(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_vmlinux_lies_where_it_was_linked_to(tmp_path: Path) -> None:
     vmlinux = tmp_path / "vmlinux"
     build = "as code.s -o code.o && ld -Ttext=0x2000000 -e _start code.o -o vmlinux"
     subprocess.run(build, shell=True, cwd=tmp_path, check=True)
-    plan = loader.prepare(kernel=whole(str(vmlinux)), cmdline="quiet", machine=BIOS)
+    plan = prepare(kernel=whole(str(vmlinux)), cmdline="quiet", machine=BIOS)
     assert_placed(plan, BIOS)
     kernel = plan.segments[0]
     assert kernel.mem <= 0x2000000 < kernel.end
@@ -187,7 +188,7 @@ def test_vmlinux_lies_where_it_was_linked_to(tmp_path: Path) -> None:
     assert struct.unpack_from("<Q", code, 48) == (0x2000200,)
     taken = parse_iomem(IOMEM.replace("02000000-02dfffff : Kernel code", "02000000-02ffffff : fb"))
     with pytest.raises(PlacementError, match="must lie at") as refused:
-        loader.prepare(kernel=whole(str(vmlinux)), machine=replace(BIOS, iomem=taken))
+        prepare(kernel=whole(str(vmlinux)), machine=replace(BIOS, iomem=taken))
     assert "use its bzImage" in refused.value.hint
 
 
@@ -201,7 +202,7 @@ def test_header_that_says_what_cannot_be_is_refused(tmp_path: Path, at: int, val
     data[at : at + len(value)] = value
     (tmp_path / "vmlinuz").write_bytes(data)
     with pytest.raises(ImageError, match="damaged") as refused:
-        loader.prepare(kernel=whole(str(tmp_path / "vmlinuz")), machine=BIOS)
+        prepare(kernel=whole(str(tmp_path / "vmlinuz")), machine=BIOS)
     assert refused.value.hint
 
 
@@ -209,23 +210,23 @@ def test_device_trees_are_refused(make_bzimage: MakeKernel, make_initrd: MakeIni
     edit = TreeEdit(EditAction.ADD_NODE, "/mine")
     for asked in ({"dtb": make_initrd(40)}, {"overlays": [make_initrd(40)]}, {"edits": [edit]}):
         with pytest.raises(TreeError, match="no device tree"):
-            loader.prepare(kernel=make_bzimage(), machine=BIOS, **asked)  # type: ignore[arg-type]
+            prepare(kernel=make_bzimage(), machine=BIOS, **asked)  # type: ignore[arg-type]
     with pytest.raises(TreeError, match="no device tree") as shown:
-        loader.tree(kernel=make_bzimage(), machine=BIOS)
+        handed_over(kernel=make_bzimage(), machine=BIOS)
     assert "ACPI" in shown.value.hint
 
 
 def test_map_that_is_not_known_is_named(make_bzimage: MakeKernel) -> None:
     with pytest.raises(PlacementError, match="/sys/firmware/memmap"):
-        loader.prepare(kernel=make_bzimage(), machine=replace(BIOS, pc=Pc()))
+        prepare(kernel=make_bzimage(), machine=replace(BIOS, pc=Pc()))
 
 
 def test_page_tables_of_five_levels(make_bzimage: MakeKernel, tmp_path: Path) -> None:
     assert BIOS.pc is not None
     machine = replace(BIOS, pc=replace(BIOS.pc, five_level=True))
-    plan = loader.prepare(kernel=make_bzimage(), machine=machine)
+    plan = prepare(kernel=make_bzimage(), machine=machine)
     assert plan.findings == ()
-    plan = loader.prepare(kernel=make_bzimage(xloadflags=0b11111), machine=machine)
+    plan = prepare(kernel=make_bzimage(xloadflags=0b11111), machine=machine)
     (finding,) = plan.findings
     assert finding.severity is Severity.ERROR
     assert "no5lvl" in finding.remedy
@@ -236,7 +237,7 @@ def test_capture_gives_the_very_plan(make_bzimage: MakeKernel, machine: Machine)
     elsewhere = restore(capture(machine))
     assert elsewhere == machine
     kernel = make_bzimage()
-    plans = [loader.prepare(kernel=kernel, machine=m, entropy=SEED) for m in (machine, elsewhere)]
+    plans = [prepare(kernel=kernel, machine=m, entropy=SEED) for m in (machine, elsewhere)]
     assert plans[0] == plans[1]
 
 
@@ -279,6 +280,6 @@ def test_pieces_that_a_kernel_cannot_reach_do_not_hide_those_that_it_can(
     text = "\n".join(f"{start:x}-{start + size - 1:x} : System RAM" for start, size in spans)
     machine = replace(BIOS, iomem=parse_iomem(text))
     kernel = make_bzimage(init_size=16 * MIB, xloadflags=0x7D)
-    plan = loader.prepare(kernel=kernel, initrds=[make_initrd(20 * MIB)], machine=machine)
+    plan = prepare(kernel=kernel, initrds=[make_initrd(20 * MIB)], machine=machine)
     assert_placed(plan, machine)
     assert all(segment.end <= 4 * GIB for segment in plan.segments)

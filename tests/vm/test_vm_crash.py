@@ -14,13 +14,13 @@ from vm_kexec_tools import KEXEC, kexec_tools
 from vm_machine import StartVm, Vm
 from vm_steps import HELD, await_menu, booted, open_shell, run
 
-from bootmenu import loader
 from bootmenu.appliance.disk import Disk, Filesystem, write_disk
 from bootmenu.appliance.image import default_cache
 from bootmenu.appliance.samples import SampleDisks
 from bootmenu.appliance.tree import Node
 from bootmenu.discover.machine import restore
 from bootmenu.files import whole
+from bootmenu.loader.plan import prepare
 from bootmenu.model import Arch
 
 pytestmark = pytest.mark.vm
@@ -111,7 +111,7 @@ def elsewhere(
     """The segments of the same load, planned on another machine."""
     (folder / "kernel").write_bytes(disks.kernel)
     (folder / "initrd").write_bytes(disks.initrd("debian"))
-    plan = loader.prepare(
+    plan = prepare(
         kernel=whole(str(folder / "kernel")),
         initrds=[whole(str(folder / "initrd"))],
         cmdline=cmdline,

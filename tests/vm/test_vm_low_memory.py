@@ -59,7 +59,7 @@ def test_large_initrd_costs_its_own_size_and_little_of_ours(
     command = 16 << 10  # bootmenu load itself, which waits for the daemon
     assert before - lowest < (SIZE + place >> 10) + command + (32 << 10)
     # What was loaded is started as it is: a second load would need the memory twice.
-    vm.screen.type("python3 -c 'from bootmenu import kexec; kexec.execute()'\n")
+    vm.screen.type("python3 -c 'from bootmenu.kexec import call; call.execute()'\n")
     assert booted(vm)[1] == "console=ttyAMA0 from=large"
     assert run(vm, "cat /etc/marker; stat -c %s /big") == f"marker: large\n{SIZE}"
 

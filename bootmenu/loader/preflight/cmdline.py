@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from bootmenu.devicetree.chosen import CHOSEN
 from bootmenu.devicetree.tree import DeviceTree
-from bootmenu.images import KernelImage
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader.preflight.findings import error, warning
 from bootmenu.loader.preflight.tree import described
 from bootmenu.loader.preflight.words import parameters

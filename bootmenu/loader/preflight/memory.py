@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bootmenu.errors import PlacementError
-from bootmenu.images import KernelImage
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader.memory import MIB, Holes, crash_regions, mib, no_room, usable
 from bootmenu.loader.preflight.findings import error, warning
 from bootmenu.model import Finding, LoadPlan, Machine, Method

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootmenu.images import KernelImage
+from bootmenu.images.kernel import KernelImage
 from bootmenu.loader.preflight.cores import core_of
 from bootmenu.loader.preflight.findings import error, warning
 from bootmenu.loader.preflight.words import value_of
