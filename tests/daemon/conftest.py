@@ -29,7 +29,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     """Stands for the running kernel."""
     made = Kernel()
     for name in ("load", "loaded", "unload", "execute"):
-        monkeypatch.setattr(f"bootmenu.kexec.{name}", getattr(made, name))
+        monkeypatch.setattr(f"bootmenu.kexec.call.{name}", getattr(made, name))
     monkeypatch.setattr("bootmenu.daemon.boot.PAINT", 0.0)
     monkeypatch.setattr("bootmenu.daemon.boot.say_last", made.calls.append)
     return made

@@ -146,7 +146,7 @@ def test_format_that_fails_costs_the_others_nothing(
     def fail(*_: object) -> None:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr("bootmenu.parsers.grub.read", fail)
+    monkeypatch.setattr("bootmenu.parsers.grub.configurations.read", fail)
     found = scan_tree({"/loader/entries/a.conf": "linux /k"})
     assert found[0].problems[0].message == "RecursionError: too deep"
     assert found[1].entries[0].format == "bls"
