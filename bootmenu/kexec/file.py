@@ -33,7 +33,8 @@ def load_files(
     """Load the files of *plan* and give it back with their digests.
 
     They are read here first: for the digest, for a sign of life, and to say which byte of which
-    file is bad. From then on the load cannot be cancelled. Raises as :func:`bootmenu.kexec.load`.
+    file is bad. From then on the load cannot be cancelled. Raises as
+    :func:`bootmenu.kexec.call.load` does.
     """
     reader = _Reader(plan, progress, cancel)
     with ExitStack() as held, KernelLog() as log:
@@ -103,24 +104,28 @@ class _Reader:
 
     def _copied(self, file: HandedFile) -> int:
         """The descriptor of a file in memory that has what *file* shall have."""
-        written = os.memfd_create(f"bootmenu-{file.name}", os.MFD_CLOEXEC)
         try:
-            size = 0
-            for source in file.sources:
-                padding = bytes(-size % ARCHIVE_ALIGNMENT)
-                _write(written, padding)
-                self._sum.update(padding)
-                size += len(padding)
-                for piece in _pieces(source):
-                    self._take(file, piece)
-                    _write(written, piece)
-                    size += len(piece)
-            # Opened anew, to be read only.
-            return os.open(f"/proc/self/fd/{written}", os.O_RDONLY | os.O_CLOEXEC)
+            written = os.memfd_create(f"bootmenu-{file.name}", os.MFD_CLOEXEC)
+            try:
+                self._copy(file, written)
+                # Opened anew, to be read only.
+                return os.open(f"/proc/self/fd/{written}", os.O_RDONLY | os.O_CLOEXEC)
+            finally:
+                os.close(written)
         except OSError as error:
             raise file_load_error(error.errno or errno.ENOMEM) from error
-        finally:
-            os.close(written)
+
+    def _copy(self, file: HandedFile, written: int) -> None:
+        size = 0
+        for source in file.sources:
+            padding = bytes(-size % ARCHIVE_ALIGNMENT)
+            _write(written, padding)
+            self._sum.update(padding)
+            size += len(padding)
+            for piece in _pieces(source):
+                self._take(file, piece)
+                _write(written, piece)
+                size += len(piece)
 
     def _take(self, file: HandedFile, piece: bytes | memoryview) -> None:
         if self._cancel is not None and self._cancel.is_set():

@@ -153,6 +153,19 @@ def test_nothing_stays_loaded_when_a_file_is_refused_unreadable_or_damaged(
     assert [handed.cmdline for handed in kernel.seen] == ["quiet", None, None, None], "forgotten"
 
 
+def test_no_room_for_a_copy_is_told_as_a_failed_load(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOMEM, "no memory for it")
+
+    monkeypatch.setattr(os, "memfd_create", full)
+    with pytest.raises(KexecError, match="not enough free memory") as refused:
+        call.load(plan(HandedFile("kernel", (b"abc",), copied=True, reason="")))
+    assert refused.value.hint
+    assert [handed.cmdline for handed in kernel.seen] == [None]
+
+
 def test_a_load_can_be_cancelled_while_files_are_read(image: Path, kernel: Kernel) -> None:
     cancel = threading.Event()
     seen: list[tuple[str, int, int]] = []
