@@ -17,12 +17,11 @@ from bootmenu.devicetree.chosen import (
     hand_over_dump,
 )
 from bootmenu.devicetree.edits import apply_edits
+from bootmenu.devicetree.flat import MAX_SIZE
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 from bootmenu.files import pieces_of
 from bootmenu.model import Arch, FileSlice, Machine, Stream, TreeEdit
-
-MAX_FILE = 2 << 20
 
 Parameters = Sequence[Sequence[str]]
 """``NAME=VALUE`` texts: those of the DTB first, then those of each overlay; may end early."""
@@ -57,10 +56,7 @@ def _overlay(file: FileSlice | Stream, parameters: Sequence[str]) -> bytes:
     """The overlay in *file*, changed by its *parameters*."""
     from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
 
-    try:
-        tree = DeviceTree.parse(_read(file))
-    except TreeError as error:
-        raise TreeError(f"{file}: {error.message}", hint=error.hint) from error
+    tree = _parsed(file)
     apply_parameters(tree, parameters, str(file))
     forget_parameters(tree)
     return tree.serialize()
@@ -91,10 +87,7 @@ def _given(dtb: FileSlice | Stream | None, machine: Machine) -> DeviceTree:
         if running is None:
             raise _no_tree(machine)
         return running
-    try:
-        tree = DeviceTree.parse(_read(dtb))
-    except TreeError as error:
-        raise TreeError(f"{dtb}: {error.message}", hint=error.hint) from error
+    tree = _parsed(dtb)
     # The kernel frees its own tree's memory, but never reserved this file's.
     tree.size = 0
     if running is not None:
@@ -112,12 +105,20 @@ def _no_tree(machine: Machine) -> TreeError:
     )
 
 
+def _parsed(file: FileSlice | Stream) -> DeviceTree:
+    data = _read(file)
+    try:
+        return DeviceTree.parse(data)
+    except TreeError as error:
+        raise TreeError(f"{file}: {error.message}", hint=error.hint) from error
+
+
 def _read(file: FileSlice | Stream) -> bytes:
     data = bytearray()
-    if not isinstance(file, FileSlice) or file.size <= MAX_FILE:
+    if not isinstance(file, FileSlice) or file.size <= MAX_SIZE:
         for piece in pieces_of(file):
             data += piece
-            if len(data) > MAX_FILE:
+            if len(data) > MAX_SIZE:
                 break
         else:
             return bytes(data)

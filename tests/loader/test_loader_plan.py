@@ -325,6 +325,17 @@ def test_files_that_are_not_there_are_named(
         prepare(kernel=make_kernel(), machine=replace(machine, fdt=b""))
 
 
+def test_file_that_is_too_large_for_a_tree_is_named_once(
+    machine: Machine, make_kernel: MakeKernel, make_initrd: MakeInitrd
+) -> None:
+    large = make_initrd((2 << 20) + 1)
+    message = f"{large}: too large for a device tree"
+    for given in ({"dtb": large}, {"overlays": [large]}):
+        with pytest.raises(TreeError) as refused:
+            prepare(kernel=make_kernel(), machine=machine, **given)
+        assert refused.value.message == message
+
+
 def test_kernel_for_another_machine(machine: Machine, make_kernel: MakeKernel) -> None:
     with pytest.raises(ImageError, match="this machine is x86_64"):
         prepare(kernel=make_kernel(), machine=replace(machine, arch=Arch.X86_64))
