@@ -78,4 +78,5 @@ def needed_size(head: bytes) -> int:
     executable = read(head)
     if executable is None:
         return 0
-    return max((section.offset + section.size for section in executable.sections), default=0)
+    # Where a section has no bytes in the file, such as .bss, its offset says nothing.
+    return max((part.offset + part.size for part in executable.sections if part.size), default=0)

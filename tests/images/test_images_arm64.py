@@ -1,5 +1,6 @@
 """Raw Images: what is accepted, and the message for each way in which one can be wrong."""
 
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -71,6 +72,15 @@ def test_each_fault_has_its_own_message(
 
 def test_pe_sections_decide_before_the_rule_of_thumb(kernel_file: Write, make_image: Make) -> None:
     open_kernel(kernel_file(make_image(sections=0x100000, image_size=8 << 20)))
+
+
+def test_section_without_bytes_in_the_file_cuts_no_kernel_off(
+    kernel_file: Write, make_image: Make
+) -> None:
+    image = bytearray(make_image(sections=0x100000))
+    struct.pack_into("<H", image, 0x46, 2)
+    struct.pack_into("<8sIIII16x", image, 0x80, b".bss", 0x80000, 0x100000, 0, 0x7FFFFFFF)
+    open_kernel(kernel_file(bytes(image)))
 
 
 @settings(
