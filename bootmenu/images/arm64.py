@@ -102,6 +102,11 @@ def check_size(header: Header, head: bytes, size: int, path: str) -> None:
     one, says exactly what must be there; without it a kernel whose BSS would outweigh the
     rest counts as cut off.
     """
+    if header.silent and size > header.image_size:
+        raise ImageError(
+            f"{path}: {size:,} bytes, and no word in its header of how much memory it takes",
+            hint="choose a kernel of Linux 3.17 or later, or one of at most 16 MiB",
+        )
     needed = needed_size(head) or (0 if header.silent else header.image_size // 2)
     if size < needed:
         raise ImageError(

@@ -1,5 +1,6 @@
 """Raw Images: what is accepted, and the message for each way in which one can be wrong."""
 
+import gzip
 import struct
 from collections.abc import Callable
 
@@ -47,6 +48,17 @@ def test_page_size_of_the_header(
 def test_kernel_of_before_3_17_has_known_sizes(kernel_file: Write, make_image: Make) -> None:
     image = open_kernel(kernel_file(make_image(image_size=0, flags=0)))
     assert (image.text_offset, image.image_size) == (0x80000, 16 << 20)
+
+
+def test_kernel_of_before_3_17_is_never_loaded_in_part(
+    kernel_file: Write, make_image: Make
+) -> None:
+    image = make_image(image_size=0, flags=0, size=(16 << 20) + 1)
+    with pytest.raises(ImageError, match="16,777,217 bytes, and no word in its header"):
+        open_kernel(kernel_file(image))
+    packed = open_kernel(kernel_file(gzip.compress(image, 1)))
+    with pytest.raises(ImageError, match="16,777,217 bytes, and no word in its header"):
+        packed.verify()
 
 
 @pytest.mark.parametrize(
