@@ -160,18 +160,20 @@ def findings(plan: LoadPlan, kept: Reserve, machine: Machine) -> Iterator[Findin
     """What a person should know of *plan*, which loads a crash kernel into *kept*."""
     if plan.segments:  # else the running kernel does it all itself, in kexec_file_load
         yield from _own_work(plan, kept, machine.crash)
-    words = plan.cmdline.split()
-    if any(word.startswith("crashkernel=") for word in words):
+    if "crashkernel=" in plan.cmdline:  # the kernel looks for just that, behind -- as well
         yield warning(
             "the crash kernel would set memory aside itself",
             "its cmdline has crashkernel=, as that of the running kernel",
             "remove crashkernel= from the cmdline",
         )
-    names = {word.partition("=")[0] for word in words}
-    wanted = {"nr_cpus=1": {"nr_cpus", "maxcpus", "nosmp"}, "reset_devices": {"reset_devices"}}
+    wanted = {"nr_cpus=1": ("nr_cpus", "maxcpus", "nosmp"), "reset_devices": ("reset_devices",)}
     if machine.arch is Arch.X86_64:
-        wanted["irqpoll"] = {"irqpoll"}
-    missing = [word for word, same in wanted.items() if not names & same]
+        wanted["irqpoll"] = ("irqpoll",)
+    missing = [
+        word
+        for word, same in wanted.items()
+        if all(value_of(plan.cmdline, name) is None for name in same)
+    ]
     if missing:
         yield note(
             f"its cmdline lacks {', '.join(missing)}",

@@ -227,6 +227,7 @@ def test_little_memory_left_is_a_warning(
         ("quiet", "nr_cpus=1 reset_devices"),
         ("maxcpus=1", "reset_devices"),
         ("nr_cpus=1 reset_devices", ""),
+        ("nr-cpus=1 -- reset_devices", "reset_devices"),
     ],
 )
 def test_what_is_recommended_is_noted_and_never_added(
@@ -241,8 +242,9 @@ def test_what_is_recommended_is_noted_and_never_added(
 def test_crashkernel_of_the_running_kernel_is_not_for_this_one(
     waiting: Machine, make_kernel: MakeKernel
 ) -> None:
-    plan = planned(make_kernel(), waiting, cmdline=f"{RECOMMENDED} crashkernel=256M")
-    assert [f.remedy for f in plan.findings] == ["remove crashkernel= from the cmdline"]
+    for said in ("crashkernel=256M", "-- crashkernel=256M"):
+        plan = planned(make_kernel(), waiting, cmdline=f"{RECOMMENDED} {said}")
+        assert [f.remedy for f in plan.findings] == ["remove crashkernel= from the cmdline"]
 
 
 def test_facts_of_the_running_kernel_that_are_missing_are_a_warning(
