@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loader_pc import BIOS, bzimage
 
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import PreflightError
+from bootmenu.files import whole
 from bootmenu.images.bzimage import Header
 from bootmenu.images.kernel import KernelImage
 from bootmenu.loader.plan import prepare
@@ -25,6 +28,25 @@ def test_cmdline_that_would_be_cut_off(machine: Machine, make_kernel: MakeKernel
     check(prepare(kernel=make_kernel(), cmdline="x" * 2047, machine=machine))
     with pytest.raises(PreflightError, match="2,048 bytes"):
         check(prepare(kernel=make_kernel(), cmdline="x" * 2048, machine=machine))
+
+
+@pytest.mark.parametrize("arch", [Arch.ARM64, Arch.X86_64])
+def test_what_the_kernel_does_not_see_behind_a_nul_is_told(
+    arch: Arch, machine: Machine, make_kernel: MakeKernel, tmp_path: Path
+) -> None:
+    kernel = make_kernel()
+    if arch is Arch.X86_64:
+        (tmp_path / "vmlinuz").write_bytes(bzimage())
+        machine, kernel = BIOS, whole(str(tmp_path / "vmlinuz"))
+
+    def said(text: str) -> list[str]:
+        plan = prepare(kernel=kernel, cmdline=f"console=tty0 {text}", machine=machine)
+        return [f"{one.severity}: {one.cause}" for one in plan.findings]
+
+    assert said("quiet\0root=/dev/vda1") == [
+        "warning: the kernel does not see the 14 bytes behind it"
+    ]
+    assert not said("quiet\0\0")
 
 
 def _plan(arch: Arch, text: str) -> LoadPlan:

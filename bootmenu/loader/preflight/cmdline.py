@@ -52,6 +52,20 @@ def length(plan: LoadPlan, image: KernelImage) -> Iterator[Finding]:
         )
 
 
+def unseen(plan: LoadPlan, tree: DeviceTree | None) -> Iterator[Finding]:
+    """A NUL, with which a cmdline ends: files of a machine that lost its power may have some."""
+    handed = plan.cmdline.encode("utf-8", "surrogateescape")
+    if tree is not None:
+        handed = tree.get(CHOSEN, "bootargs") or b""
+    behind = handed.rstrip(b"\0").partition(b"\0")[2]
+    if behind:
+        yield warning(
+            "the cmdline has a NUL in it",
+            f"the kernel does not see the {len(behind):,} bytes behind it",
+            "remove it from the cmdline, and look at the file that it comes from",
+        )
+
+
 def consoles(plan: LoadPlan, tree: DeviceTree | None, machine: Machine) -> Iterator[Finding]:
     """A next kernel that speaks on none of the consoles that this one speaks on.
 

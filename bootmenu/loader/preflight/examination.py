@@ -48,6 +48,7 @@ def examine(
         *(finding for one in given for finding in handed_over.same_board(one, machine)),
         *memory.enough(plan, image, machine),
         *cmdline.length(plan, image),
+        *cmdline.unseen(plan, tree),
         *cmdline.consoles(plan, tree, machine),
     )
 
