@@ -1,6 +1,6 @@
 """What a file is, in words and numbers, for ``bootmenu inspect``.
 
-Unlike :func:`bootmenu.images.open_kernel` this never fails on a file that is no kernel: that
+Unlike :func:`bootmenu.images.kernel.open_kernel` this never fails on a file that is no kernel: that
 is an answer too.
 """
 
@@ -139,6 +139,7 @@ def _opened(file: FileSlice, arch: Arch) -> Contents:
         return open_contents(file, arch)
     except ImageError:
         for other in Arch:
-            with suppress(ImageError):
-                return open_contents(file, other)
+            if other is not arch:
+                with suppress(ImageError):
+                    return open_contents(file, other)
         raise
