@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bootmenu.images.contents import Contents, open_contents
-from bootmenu.model import FileSlice, Finding, Machine, Severity
+from bootmenu.loader.preflight.findings import note
+from bootmenu.model import FileSlice, Finding, Machine
 
 
 def completed(
@@ -22,7 +23,7 @@ def completed(
     """Everything that shall run: what was asked for first, then what is in the *kernel* file.
 
     A tree that was asked for comes with its own *overlays*. Raises as
-    :func:`bootmenu.images.open_contents` does.
+    :func:`bootmenu.images.contents.open_contents` does.
     """
     found = open_contents(
         kernel, machine.arch, compatible=machine.compatible, configuration=configuration
@@ -45,8 +46,7 @@ def taken(request: Contents, initrds: Sequence[FileSlice], dtb: FileSlice | None
     if not parts:
         return []
     return [
-        Finding(
-            Severity.NOTE,
+        note(
             f"taken from the kernel's file: {', '.join(parts)}",
             "the entry names none of its own",
             "name an initrd or a DTB to use that instead",

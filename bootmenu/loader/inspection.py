@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 
 from bootmenu.devicetree.chosen import ENTROPY
 from bootmenu.errors import BootmenuError
-from bootmenu.escape import printable
 from bootmenu.images.inspect import Description
 from bootmenu.images.inspect import inspect as describe
 from bootmenu.loader.plan import prepare
+from bootmenu.loader.preflight.findings import error
 from bootmenu.model import FileSlice, Finding, Machine, Severity
 
 
@@ -35,8 +35,8 @@ class Inspection:
         lines.append(f"boots here   {'yes' if self.boots else 'no'}")
         for finding in self.findings:
             cause = f" ({finding.cause})" if finding.cause else ""
-            lines.append(f"{finding.severity:<12} {printable(finding.message + cause)}")
-            lines.append(f"{'hint':<12} {printable(finding.remedy)}")
+            lines.append(f"{finding.severity:<12} {finding.message}{cause}")
+            lines.append(f"{'hint':<12} {finding.remedy}")
         return "\n".join(lines)
 
     def json(self) -> str:
@@ -56,5 +56,5 @@ def inspect(file: FileSlice, machine: Machine) -> Inspection:
     try:
         plan = prepare(kernel=file, machine=machine, entropy=bytes(ENTROPY))
         return Inspection(description, plan.findings)
-    except BootmenuError as error:
-        return Inspection(description, (Finding(Severity.ERROR, error.message, "", error.hint),))
+    except BootmenuError as refusal:
+        return Inspection(description, (error(refusal.message, "", refusal.hint),))

@@ -1,10 +1,11 @@
-r"""What a person should know beforehand, by how much it matters.
+"""What a person should know beforehand, by how much it matters.
 
-Parts of the texts come from disks, so what a terminal would obey is shown as ``\xNN``.
+Parts of the texts come from disks, so nothing in them steers a terminal.
 """
 
 from __future__ import annotations
 
+from bootmenu.escape import printable
 from bootmenu.model import Finding, Severity
 
 
@@ -24,8 +25,4 @@ def note(message: str, cause: str, remedy: str) -> Finding:
 
 
 def _finding(severity: Severity, *texts: str) -> Finding:
-    return Finding(severity, *map(_shown, texts))
-
-
-def _shown(text: str) -> str:
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return Finding(severity, *map(printable, texts))
