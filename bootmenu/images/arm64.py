@@ -11,10 +11,10 @@ import struct
 from dataclasses import dataclass
 
 from bootmenu.errors import ImageError
+from bootmenu.images.damage import DAMAGED
 from bootmenu.images.pe import needed_size
 
 MAGIC = b"ARM\x64"
-MAGIC_OFFSET = 0x38
 HEADER = struct.Struct("<IIQQQ24x4sI")  # code0 code1 text_offset image_size flags magic pe
 
 FLAG_BIG_ENDIAN = 1 << 0
@@ -24,8 +24,6 @@ PAGE_SIZES = {0: None, 1: 4096, 2: 16384, 3: 65536}
 OLD_TEXT_OFFSET = 0x80000  # of kernels before 3.17, whose header says no image_size
 OLD_IMAGE_SIZE = 16 << 20
 MAX_IMAGE_SIZE = 1 << 30
-
-DAMAGED = "copy the kernel again: the file is damaged or was not written completely"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,14 @@ from typing import BinaryIO, NamedTuple, Protocol, cast
 from bootmenu.errors import ImageError
 from bootmenu.files import open_slice
 from bootmenu.images.damage import DAMAGED
+from bootmenu.images.recognise import HEAD
 from bootmenu.model import FileSlice
 
 Codec = Callable[[BinaryIO, str], Iterator[bytes]]
 """Decompresses a file from where it stands, in pieces; the text names it in messages."""
 Check = Callable[[bytes, int], None]
-"""Raises ImageError for a kernel that begins with those bytes and has so many of them."""
+"""Raises ImageError for a kernel with those first :data:`HEAD` bytes, and so many in all."""
 
-HEAD = 4096
-"""How many of the first bytes a :data:`Check` is given."""
 MAX_TRAILER = 64 << 20
 """What may follow an image behind its size in memory (a signature); more is a bomb."""
 MAX_EMPTY = 64 << 20

@@ -14,7 +14,6 @@ from bootmenu.images.damage import DAMAGED
 from bootmenu.images.pe import needed_size
 
 MAGIC = b"RSC\x05"
-MAGIC_OFFSET = 0x38
 HEADER = struct.Struct("<IIQQQI12x8s4sI")  # code0 code1 text_offset image_size flags version
 _OLD_MAGIC = b"RISCV\0\0\0"
 _FLAG_BIG_ENDIAN = 1

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from bootmenu.model import Arch
 
-SEGMENT_MAX = 16
 ON_CRASH = 1  # KEXEC_ON_CRASH, of kexec_load's flags
 REBOOT_MAGIC1 = 0xFEE1DEAD
 REBOOT_MAGIC2 = 672274793

@@ -15,8 +15,8 @@ from bootmenu.kexec.numbers import (
     REBOOT_KEXEC,
     REBOOT_MAGIC1,
     REBOOT_MAGIC2,
-    SEGMENT_MAX,
 )
+from bootmenu.loader.initrd import MAX_INITRDS
 from bootmenu.model import Arch
 
 PROGRAM = r"""
@@ -62,7 +62,7 @@ def test_numbers_are_those_of_the_headers(tmp_path: Path, arch: Arch, unistd: st
     assert calls.userfaultfd == userfaultfd
     flags = {Arch.ARM64: arm64, Arch.X86_64: x86, Arch.RISCV64: riscv}
     assert calls.arch_flag == flags[arch]
-    assert (most, on_crash) == (SEGMENT_MAX, ON_CRASH)
+    assert (most, on_crash) == (MAX_INITRDS + 4, ON_CRASH)
     assert magics == [REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_KEXEC]
 
 
