@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO
 
 from bootmenu.images.damage import broken, cut_off, no_library
+from bootmenu.images.recognise import is_skippable
 
 _LIBRARY = "liblz4.so.1"
 _WHAT = "lz4-compressed kernel"
@@ -20,7 +21,6 @@ _STEP = 128 << 10
 _PIECE = 1 << 20
 _MAGIC = struct.pack("<I", 0x184D2204)
 _LEGACY = struct.pack("<I", 0x184C2102)
-_SKIPPABLE = struct.pack("<I", 0x184D2A50)[1:]  # behind a byte 0x50 to 0x5f
 _BLOCK = 8 << 20  # of a legacy frame, unpacked
 _BOUND = _BLOCK + _BLOCK // 255 + 16  # the most that such a block may take
 
@@ -39,7 +39,7 @@ def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
     while True:
         if head == _LEGACY:
             head = yield from _legacy(ffi, lib, file, path)
-        elif head == _MAGIC or (head[1:] == _SKIPPABLE and head[0] >> 4 == 5):
+        elif head == _MAGIC or is_skippable(head):
             yield from _frames(ffi, lib, file, path, head)
             return
         else:
@@ -59,7 +59,7 @@ def _frames(ffi: Any, lib: Any, file: BinaryIO, path: str, packed: bytes) -> Ite
             packed += more
             if not more and not ended:
                 raise cut_off(path, _WHAT, file.tell())
-        if ended and not (packed[:4] == _MAGIC or packed[1:4] == _SKIPPABLE):
+        if ended and not (packed[:4] == _MAGIC or is_skippable(packed)):
             return
         filled[0], taken[0] = _PIECE, len(packed)
         left = lib.LZ4F_decompress(

@@ -74,7 +74,8 @@ _MAGICS = (
     (b"07070", Kind.CPIO),
     (b"\x5d\0\0", Kind.LZMA),
 )
-_SKIPPABLE = b"\x2a\x4d\x18"  # behind a byte 0x50 to 0x5f, of zstd and lz4
+SKIPPABLE = b"\x2a\x4d\x18"
+"""Behind a byte 0x50 to 0x5f, a frame of zstd or lz4 that holds nothing, as pzstd writes some."""
 _ELF_MACHINES = {3: "i386", 40: "arm", 62: "x86_64", 183: "arm64", 243: "riscv64"}
 _UIMAGE_MACHINES = {2: "arm", 3: "i386", 22: "arm64", 24: "x86_64", 26: "riscv64"}
 
@@ -106,9 +107,14 @@ def recognise_file(opened: BinaryIO) -> Recognised:
     return recognise(head + opened.read(max(0, more)))
 
 
+def is_skippable(head: bytes) -> bool:
+    """Whether *head* begins a frame of zstd or lz4 that is to be skipped."""
+    return head[1:4] == SKIPPABLE and head[0] >> 4 == 5
+
+
 def _without_skippable(head: bytes) -> bytes:
-    """*head* from its first frame on that is not to be skipped, as pzstd writes some before."""
-    while head[1:4] == _SKIPPABLE and head[0] >> 4 == 5:
+    """*head* from its first frame on that is not to be skipped."""
+    while is_skippable(head):
         head = head[8 + int.from_bytes(head[4:8], "little") :]
     return head
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from bootmenu.images.damage import broken, cut_off, no_library
+from bootmenu.images.recognise import SKIPPABLE
 
 _LIBRARY = "libzstd.so.1"
 _WHAT = "zstd-compressed kernel"
@@ -19,7 +20,6 @@ _WINDOW_LOG = 27
 _PIECE = 1 << 20
 _STEP = 128 << 10
 _MAGIC = b"\x28\xb5\x2f\xfd"
-_SKIPPABLE = b"\x2a\x4d\x18"  # behind a byte 0x50 to 0x5f: a frame that holds nothing, see pzstd
 
 
 def decompress(file: BinaryIO, path: str) -> Iterator[bytes]:
@@ -64,7 +64,7 @@ def _begins_frame(head: bytes) -> bool:
     """Whether a frame may begin with *head*, which has up to four bytes."""
     if not head:
         return False
-    return _MAGIC.startswith(head) or (head[0] >> 4 == 5 and _SKIPPABLE.startswith(head[1:]))
+    return _MAGIC.startswith(head) or (head[0] >> 4 == 5 and SKIPPABLE.startswith(head[1:]))
 
 
 @functools.cache
