@@ -102,6 +102,33 @@ def parse(head: bytes, path: str) -> Header:
 
     Raises ImageError for what no x86_64 machine could start by way of its 64-bit entry.
     """
+    _require_64_bit_entry(head, path)
+    sectors = head[START] or 4
+    offset = (sectors + 1) * _SECTOR
+    (paragraphs,) = struct.unpack_from("<I", head, 0x1F4)
+    alignment, relocatable = struct.unpack_from("<IB", head, 0x230)
+    (version,) = struct.unpack_from("<H", head, 0x20E)
+    (initrd_max,) = struct.unpack_from("<I", head, 0x22C)
+    xloadflags, cmdline_size = struct.unpack_from("<HI", head, 0x236)
+    pref_address, init_size = struct.unpack_from("<QI", head, 0x258)
+    header = Header(
+        raw=head[START : _MAGIC_AT + head[0x201]],
+        payload_offset=offset,
+        payload_size=paragraphs * 16,
+        init_size=init_size,
+        alignment=alignment,
+        pref_address=pref_address,
+        relocatable=bool(relocatable),
+        xloadflags=xloadflags,
+        cmdline_size=cmdline_size,
+        initrd_max=initrd_max,
+        version_at=version and version + _SECTOR,
+    )
+    _require_sense(header, head[0x211], path)
+    return header
+
+
+def _require_64_bit_entry(head: bytes, path: str) -> None:
     if len(head) < 0x268:
         raise ImageError(f"{path}: truncated, the kernel's header is incomplete", hint=DAMAGED)
     if head[_MAGIC_AT : _MAGIC_AT + 4] != _MAGIC or head[0x1FE:0x200] != b"\x55\xaa":
@@ -116,49 +143,28 @@ def parse(head: bytes, path: str) -> Header:
             f"and 2.12 (Linux 3.8) is the oldest that can be started",
             hint="choose a newer kernel",
         )
-    (xloadflags,) = struct.unpack_from("<H", head, 0x236)
-    if not xloadflags & XLF_KERNEL_64:
+    if not head[0x236] & XLF_KERNEL_64:
         raise ImageError(
             f"{path}: this is a kernel for i386 (x86 bzImage), and this machine is x86_64",
             hint="choose an entry with a kernel for x86_64",
         )
-    end = _MAGIC_AT + head[0x201]
-    sectors = head[START] or 4
-    offset = (sectors + 1) * _SECTOR
-    (paragraphs,) = struct.unpack_from("<I", head, 0x1F4)
-    alignment, relocatable = struct.unpack_from("<IB", head, 0x230)
-    (version,) = struct.unpack_from("<H", head, 0x20E)
-    (initrd_max,) = struct.unpack_from("<I", head, 0x22C)
-    (cmdline_size,) = struct.unpack_from("<I", head, 0x238)
-    pref_address, init_size = struct.unpack_from("<QI", head, 0x258)
-    header = Header(
-        raw=head[START:end],
-        payload_offset=offset,
-        payload_size=paragraphs * 16,
-        init_size=init_size,
-        alignment=alignment,
-        pref_address=pref_address,
-        relocatable=bool(relocatable),
-        xloadflags=xloadflags,
-        cmdline_size=cmdline_size,
-        initrd_max=initrd_max,
-        version_at=version and version + _SECTOR,
-    )
-    power = alignment and not alignment & (alignment - 1)
+
+
+def _require_sense(header: Header, loadflags: int, path: str) -> None:
+    alignment = header.alignment
     if (
-        not head[0x211] & _LOADED_HIGH
-        or not power
+        not loadflags & _LOADED_HIGH
+        or alignment.bit_count() != 1
         or alignment > MAX_IMAGE_SIZE
-        or not header.payload_size <= init_size <= MAX_IMAGE_SIZE
-        or not 0x264 <= end <= _HEADER_END
+        or not header.payload_size <= header.init_size <= MAX_IMAGE_SIZE
+        or not 0x264 <= START + len(header.raw) <= _HEADER_END
         or header.payload_size <= ENTRY
     ):
         raise ImageError(
-            f"{path}: damaged, its header says what cannot be (init_size {init_size:#x}, "
+            f"{path}: damaged, its header says what cannot be (init_size {header.init_size:#x}, "
             f"payload {header.payload_size:#x}, alignment {alignment:#x})",
             hint=DAMAGED,
         )
-    return header
 
 
 def setup_header() -> bytes:
