@@ -97,13 +97,7 @@ def elfcorehdr(facts: CrashFacts, memory: list[Range], arch: Arch) -> bytes:
 
     Raises PlacementError when it cannot name them all.
     """
-    try:
-        rows = list(_program_headers(facts, memory))
-    except struct.error as error:
-        raise PlacementError(
-            "the memory map has addresses of more than 64 bits",
-            hint="make the capture anew, or please report this, with /proc/iomem",
-        ) from error
+    rows = list(_program_headers(facts, memory))
     if len(rows) > _MAX_SEGMENTS:
         raise PlacementError(
             f"the memory of this machine is in {len(rows):,} pieces",
