@@ -173,7 +173,7 @@ def _machine(options: argparse.Namespace) -> int:
     from pathlib import Path
 
     from bootmenu.daemon.scanning import machine_reader
-    from bootmenu.discover.machine import capture
+    from bootmenu.discover.capture import capture
 
     try:
         Path(options.file).write_text(capture(machine_reader()()), encoding="utf-8")

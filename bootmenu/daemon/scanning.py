@@ -33,13 +33,14 @@ def machine_reader(
 
 
 def _facts(capture: str) -> Machine:
-    from bootmenu.discover.machine import read_machine, restore
-
     if not capture:
+        from bootmenu.discover.machine import read_machine
         from bootmenu.kexec.available import available
 
         facts = read_machine()
         return replace(facts, kexec=replace(facts.kexec, methods=available()))
+    from bootmenu.discover.capture import restore
+
     return restore(_text(capture))
 
 

@@ -12,6 +12,7 @@ import json
 from dataclasses import asdict, replace
 from typing import Any, TypeVar, get_type_hints
 
+from bootmenu.discover.machine import parse_iomem
 from bootmenu.errors import UsageError
 from bootmenu.model import (
     Arch,
@@ -123,8 +124,6 @@ def _lacking() -> dict[str, Any]:
 
 
 def _machine(stored: dict[str, Any]) -> Machine:
-    from bootmenu.discover.machine import parse_iomem
-
     return Machine(
         arch=Arch(stored["arch"]),
         page_size=_page_size(stored["page_size"]),
@@ -184,8 +183,6 @@ def _limits(stored: dict[str, Any]) -> KexecLimits:
 
 
 def _pc(stored: dict[str, Any] | None) -> Pc | None:
-    from bootmenu.discover.machine import parse_iomem
-
     if stored is None:
         return None
     efi = stored["efi"]

@@ -1,4 +1,4 @@
-"""The facts of the machine that we run on; captured to a file and replayed elsewhere.
+"""The facts of the machine that we run on, as its kernel tells them.
 
 What cannot be read is left empty, and what needs it says so: a menu without root still lists
 entries. Sources: Documentation/ABI/testing (sysfs-firmware-ofw, sysfs-kernel-kexec,
@@ -228,17 +228,3 @@ def _numbers(text: str) -> list[int]:
         if first.isdigit() and (last or first).isdigit():
             numbers += range(int(first), min(int(last or first), 8191) + 1)
     return numbers
-
-
-def capture(machine: Machine) -> str:
-    """*machine* as JSON, see :mod:`bootmenu.discover.capture`."""
-    from bootmenu.discover.capture import capture as write
-
-    return write(machine)
-
-
-def restore(text: str) -> Machine:
-    """The machine that *text* was captured from, see :mod:`bootmenu.discover.capture`."""
-    from bootmenu.discover.capture import restore as read
-
-    return read(text)

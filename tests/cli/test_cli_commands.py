@@ -14,7 +14,7 @@ import pytest
 
 from bootmenu import arguments as words
 from bootmenu.cli import main
-from bootmenu.discover.machine import capture, restore
+from bootmenu.discover.capture import capture, restore
 from bootmenu.model import Arch, Cpu, IoResource, Machine, Method, Platform
 
 COMMANDS = (

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bootmenu.discover.capture import capture, restore
 from bootmenu.discover.crash import read_crash
-from bootmenu.discover.machine import capture, parse_iomem, restore
+from bootmenu.discover.machine import parse_iomem
 from bootmenu.errors import UsageError
 from bootmenu.model import Arch, CrashFacts, DumpNote, KernelText, Machine
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.discover import machine as module
-from bootmenu.discover.machine import capture, parse_iomem, read_machine, restore
+from bootmenu.discover.capture import capture, restore
+from bootmenu.discover.machine import parse_iomem, read_machine
 from bootmenu.errors import BootmenuError
 from bootmenu.model import Arch, Cpu, IoResource, KexecLimits, Machine, Platform
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bootmenu.discover import machine as module
-from bootmenu.discover.machine import capture, read_machine, restore
+from bootmenu.discover.capture import capture, restore
+from bootmenu.discover.machine import read_machine
 from bootmenu.discover.peripherals import ports, watchdogs
 from bootmenu.errors import UsageError
 from bootmenu.model import Arch, Cpu, Machine, NetworkPort, Watchdog

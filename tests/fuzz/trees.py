@@ -19,7 +19,8 @@ from bootmenu.devicetree.edits import compare, describe
 from bootmenu.devicetree.overlay import apply_overlays
 from bootmenu.devicetree.overrides import apply_parameters, forget_parameters
 from bootmenu.devicetree.tree import DeviceTree
-from bootmenu.discover.machine import capture, parse_iomem, restore
+from bootmenu.discover.capture import capture, restore
+from bootmenu.discover.machine import parse_iomem
 from bootmenu.errors import BootmenuError
 from bootmenu.files import whole
 from bootmenu.loader.plan import prepare

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from loader_pc import BIOS, MIB, UEFI, bzimage
 
-from bootmenu.discover.machine import capture, restore
+from bootmenu.discover.capture import capture, restore
 from bootmenu.errors import KexecError, PreflightError
 from bootmenu.files import whole
 from bootmenu.loader.digests import digested

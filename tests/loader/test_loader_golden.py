@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from loader_kernels import write_kernel
 
-from bootmenu.discover.machine import capture, restore
+from bootmenu.discover.capture import capture, restore
 from bootmenu.files import whole
 from bootmenu.loader.plan import prepare
 from bootmenu.loader.render import render_json, render_text

@@ -12,7 +12,7 @@ import pytest
 
 from bootmenu.devicetree.flat import Reservation
 from bootmenu.devicetree.tree import DeviceTree
-from bootmenu.discover.machine import capture, restore
+from bootmenu.discover.capture import capture, restore
 from bootmenu.errors import ImageError, TreeError, VolumeError
 from bootmenu.files import open_slice, whole
 from bootmenu.images.packed import Packed

@@ -10,7 +10,7 @@ import pytest
 from loader_kernels import write_kernel
 from loader_pc import BIOS, GIB, MIB, bzimage
 
-from bootmenu.discover.machine import restore
+from bootmenu.discover.capture import restore
 from bootmenu.files import whole
 from bootmenu.loader.memory import usable
 from bootmenu.loader.plan import prepare

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from loader_pc import BIOS, GIB, IOMEM, MIB, SCREEN, UEFI, Params, bzimage
 
-from bootmenu.discover.machine import capture, parse_iomem, restore
+from bootmenu.discover.capture import capture, restore
+from bootmenu.discover.machine import parse_iomem
 from bootmenu.errors import ImageError, PlacementError, TreeError
 from bootmenu.files import whole
 from bootmenu.loader.described import tree as handed_over

@@ -18,7 +18,7 @@ from bootmenu.appliance.disk import Disk, Filesystem, write_disk
 from bootmenu.appliance.image import default_cache
 from bootmenu.appliance.samples import SampleDisks
 from bootmenu.appliance.tree import Node
-from bootmenu.discover.machine import restore
+from bootmenu.discover.capture import restore
 from bootmenu.files import whole
 from bootmenu.loader.plan import prepare
 from bootmenu.model import Arch
