@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bootmenu.devicetree.flat import MAX_SIZE
 from bootmenu.devicetree.tree import DeviceTree
 from bootmenu.errors import TreeError
 
@@ -26,9 +27,11 @@ _SECONDS = 20
 _LENGTH = struct.Struct("<I")
 _REPLY = struct.Struct("<iI")  # libfdt's error or 0, and the overlay that it is about
 _NO_LIBRARY = -1000
+_INTERNAL = -13  # FDT_ERR_INTERNAL
 _CAUSES = {  # by libfdt's error numbers
     -1: "the tree lacks what it refers to: it is for another board, or the DTB has no symbols "
     "(compile that with dtc -@)",
+    -3: f"no kernel takes a tree of more than {MAX_SIZE >> 20} MiB: use fewer overlays",
     -6: "a phandle in it or in the tree is damaged",
     -16: "it is no overlay, or its fixups are damaged (compile it with dtc -@)",
 }
@@ -82,9 +85,9 @@ def _merge(blobs: tuple[bytes, ...]) -> tuple[int, int, bytes]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return -13, len(blobs) - 2, b"it took too long"
+        return _INTERNAL, len(blobs) - 2, b"it took too long"
     if done.returncode or len(done.stdout) < _REPLY.size:
-        return -13, len(blobs) - 2, b"libfdt crashed on it"
+        return _INTERNAL, len(blobs) - 2, b"libfdt crashed on it"
     status, at = _REPLY.unpack_from(done.stdout)
     return status, at, done.stdout[_REPLY.size :]
 
@@ -112,11 +115,10 @@ def _work(source: BinaryIO, sink: BinaryIO) -> None:
 
 
 def _apply(ffi: Any, lib: Any, tree: bytes, overlay: bytes) -> tuple[int, bytes]:
-    # Merging adds no more than the overlay has, plus the path of each fragment's target.
-    size = len(tree) + 2 * len(overlay) + 4096
-    merged = ffi.new("char[]", size)
+    # How much merging adds the overlay does not tell: each of its symbols gets its target's path.
+    merged = ffi.new("char[]", MAX_SIZE)
     patch = ffi.new("char[]", overlay)
-    status = lib.fdt_open_into(ffi.from_buffer(tree), merged, size)
+    status = lib.fdt_open_into(ffi.from_buffer(tree), merged, MAX_SIZE)
     status = status or lib.fdt_overlay_apply(merged, patch)
     status = status or lib.fdt_pack(merged)
     data = bytes(ffi.buffer(merged))

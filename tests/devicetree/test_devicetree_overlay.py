@@ -36,6 +36,25 @@ def test_onto_a_tree_that_we_wrote(dtc: Compile) -> None:
     assert merged.node("/uart@9/clock") is not None
 
 
+def test_labels_below_a_node_with_a_long_path_have_room(
+    dtc: Compile, dts: Callable[[bytes], str], fdtoverlay: Callable[[bytes, bytes], bytes]
+) -> None:
+    names = [f"{number:030}" for number in range(8)]
+    base = dtc("/ { " + "".join(f"n{name} {{ " for name in names) + "deep: x { };" + "};" * 9)
+    labels = "".join(f"s{number}: s{number} {{ }}; " for number in range(100))
+    overlay = dtc(f"/plugin/; &deep {{ {labels} }};")
+    assert dts(apply_overlay(base, overlay)) == dts(fdtoverlay(base, overlay))
+
+
+def test_overlay_that_makes_the_tree_too_large(dtc: Compile) -> None:
+    base, overlay = DeviceTree.parse(dtc(BASE)), DeviceTree.parse(dtc(OVERLAY))
+    base.set("/led", "large", bytes(1 << 20))
+    overlay.set("/fragment@0/__overlay__", "large", bytes(1 << 20))
+    with pytest.raises(TreeError, match=r"x\.dtbo: the overlay does not apply") as caught:
+        apply_overlay(base.serialize(), overlay.serialize())
+    assert "2 MiB" in caught.value.hint
+
+
 def test_for_another_board(dtc: Compile) -> None:
     with pytest.raises(TreeError, match=r"x\.dtbo: the overlay does not apply") as caught:
         apply_overlay(dtc("/ { };"), dtc(OVERLAY), "x.dtbo")
