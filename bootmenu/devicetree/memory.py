@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from fdt import Node
 
-from bootmenu.devicetree.tree import DeviceTree, values
+from bootmenu.devicetree.tree import DeviceTree, is_available, values
 from bootmenu.errors import TreeError
 
 RESERVED = "/reserved-memory"
@@ -29,7 +29,9 @@ def memory_nodes(tree: DeviceTree) -> list[Node]:
     return [
         node
         for node in tree.root.nodes
-        if values(node).get("device_type") == _MEMORY and _there(node) and any(_spans(node, cells))
+        if values(node).get("device_type") == _MEMORY
+        and is_available(node)
+        and any(_spans(node, cells))
     ]
 
 
@@ -51,7 +53,7 @@ def reserved(tree: DeviceTree) -> list[Span]:
     nodes = regions.nodes if regions else ()
     return [
         *((entry.address, entry.size) for entry in tree.reservations if entry.size),
-        *(span for node in nodes if _there(node) for span in _spans(node, cells)),
+        *(span for node in nodes if is_available(node) for span in _spans(node, cells)),
     ]
 
 
@@ -86,7 +88,3 @@ def spans(reg: bytes, cells: tuple[int, int]) -> Iterator[Span]:
 
 def _spans(node: Node, cells: tuple[int, int]) -> Iterator[Span]:
     return spans(values(node).get("reg", b""), cells)
-
-
-def _there(node: Node) -> bool:
-    return values(node).get("status", b"okay\0") in (b"okay\0", b"ok\0")

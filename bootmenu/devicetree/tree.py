@@ -134,6 +134,11 @@ def values(node: Node) -> dict[str, bytes]:
     return {prop.name: bytes(prop.data) for prop in node.props}
 
 
+def is_available(node: Node) -> bool:
+    """Whether a kernel uses *node*: not where its status says otherwise."""
+    return values(node).get("status", b"okay\0") in (b"okay\0", b"ok\0")
+
+
 def _child(parent: Node, name: str) -> Node:
     node = Node(name)
     node.set_parent(parent)

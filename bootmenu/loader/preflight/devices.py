@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootmenu.devicetree.tree import DeviceTree, values
+from bootmenu.devicetree.tree import DeviceTree, is_available, values
 from bootmenu.errors import TreeError
 from bootmenu.loader.preflight.findings import warning
 from bootmenu.loader.preflight.words import value_of
@@ -110,8 +110,6 @@ def _has_its(machine: Machine) -> bool:
     except TreeError:
         return False  # a load says so
     return any(
-        _ITS.encode() in said.get("compatible", b"").split(b"\0")
-        and said.get("status", b"okay\0") in (b"okay\0", b"ok\0")
+        _ITS.encode() in values(node).get("compatible", b"").split(b"\0") and is_available(node)
         for _, node in tree.nodes()
-        for said in (values(node),)
     )
