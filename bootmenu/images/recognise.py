@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO
 
-from bootmenu.images import arm64, pe
+from bootmenu.images import arm64, pe, riscv64
 from bootmenu.model import Arch
 
 HEAD = 4096
@@ -93,7 +93,7 @@ def recognise(head: bytes) -> Recognised:
     if head[0x202:0x206] == b"HdrS":
         wide = len(head) > 0x236 and head[0x236] & 1  # XLF_KERNEL_64
         return Recognised(Kind.BZIMAGE, "x86_64" if wide else "i386")
-    if head[0x38:0x3C] == b"RSC\x05":
+    if head[0x38:0x3C] == riscv64.MAGIC:
         return Recognised(Kind.RISCV, "riscv64")
     if head[0x24:0x28] == b"\x18\x28\x6f\x01":
         return Recognised(Kind.ARM32, "arm")

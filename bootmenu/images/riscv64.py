@@ -14,8 +14,7 @@ from bootmenu.images.damage import DAMAGED
 from bootmenu.images.pe import needed_size
 
 MAGIC = b"RSC\x05"
-HEADER = struct.Struct("<IIQQQI12x8s4sI")  # code0 code1 text_offset image_size flags version
-_OLD_MAGIC = b"RISCV\0\0\0"
+HEADER = struct.Struct("<IIQQQI20x4sI")  # code0 code1 text_offset image_size flags version magic pe
 _FLAG_BIG_ENDIAN = 1
 _MAJOR = 0
 MAX_IMAGE_SIZE = 1 << 30
@@ -47,8 +46,8 @@ def parse(head: bytes, path: str) -> Header:
     """
     if len(head) < HEADER.size:
         raise ImageError(f"{path}: truncated, the kernel's header is incomplete", hint=DAMAGED)
-    code0, code1, text_offset, image_size, flags, version, old, magic, _ = HEADER.unpack_from(head)
-    if magic != MAGIC and old != _OLD_MAGIC:
+    code0, code1, text_offset, image_size, flags, version, magic, _ = HEADER.unpack_from(head)
+    if magic != MAGIC:
         raise ImageError(
             f"{path}: no riscv64 kernel, the magic number is missing",
             hint="choose a riscv64 Image, e.g. vmlinux-* of Debian's linux-image-riscv64",
