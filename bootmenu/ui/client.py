@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RETRY = 0.5
 """Seconds between attempts to reach the daemon."""
+_ENDED = "it has ended"
 
 
 class CallError(DaemonError):
@@ -62,11 +63,14 @@ class Client:
         while True:
             try:
                 async with AsyncExitStack() as connections:
-                    states = await self._connect(0, connections)
-                    self._calls = await self._connect(1, connections)
-                    self._cancels = await self._connect(2, connections)
+                    made = [await self._connect(number, connections) for number in range(3)]
+                    (states, self._calls, self._cancels), ends = zip(*made, strict=True)
                     self._wait, told = True, ""
-                    reason = await _follow(states, changed)
+                    following = asyncio.create_task(_follow(states, changed))
+                    connections.callback(following.cancel)
+                    # A call on a connection that has ended already is never answered.
+                    await asyncio.wait({following, *ends}, return_when=asyncio.FIRST_COMPLETED)
+                    reason = following.result() if following.done() else _ENDED
             except OSError as error:
                 reason = error.strerror or str(error)
                 if not self._wait:
@@ -83,8 +87,13 @@ class Client:
                 told = reason
             await asyncio.sleep(RETRY)
 
-    async def _connect(self, number: int, until: AsyncExitStack) -> VarlinkInterfaceProxy:
-        """Connection *number*, open until *until* ends. Raises OSError."""
+    async def _connect(
+        self, number: int, until: AsyncExitStack
+    ) -> tuple[VarlinkInterfaceProxy, asyncio.Future[None]]:
+        """Connection *number*, open until *until* ends, and what is done when it has ended.
+
+        Raises OSError.
+        """
         from asyncvarlink import VarlinkClientProtocol, VarlinkTransport, connect_unix_varlink
 
         from bootmenu.daemon.interface import BootInterface
@@ -98,7 +107,7 @@ class Client:
             transport = VarlinkTransport(asyncio.get_running_loop(), connected, connected, protocol)
             await asyncio.sleep(0)  # the transport announces itself to the protocol
         until.callback(transport.close)
-        return protocol.make_proxy(BootInterface)
+        return protocol.make_proxy(BootInterface), transport.closed_future
 
     async def call(self, method: str, /, **parameters: Any) -> Any:
         """What *method* of BootInterface returns. Raises CallError."""
@@ -147,7 +156,7 @@ async def _follow(states: VarlinkInterfaceProxy, changed: Callable[[State], None
         try:
             reply = await anext(replies)
         except (StopAsyncIteration, OSError, EOFError):
-            return "it has ended"
+            return _ENDED
         except (ConversionError, VarlinkErrorReply, ValueError, TypeError):
             return "it is of another version"
         state: State = reply["state"]
