@@ -6,10 +6,10 @@ while the daemon is asked for what that screen shows, and go to no other.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bootmenu.ui.client import CallError
 from bootmenu.ui.screens.page import Page
@@ -31,50 +31,62 @@ Answered = Callable[[Any], object]
 Refused = Callable[[CallError], object]
 
 
+class _Question(NamedTuple):
+    """What was asked on *page*; *patience* is the timer after which that is worth a word."""
+
+    page: Screen[object]
+    patience: Timer
+    worker: Worker[None]
+
+
 class Asking:
     """At most one question to the daemon, and the keys that wait for its answer."""
 
     def __init__(self, menu: MenuApp) -> None:
         self._menu = menu
-        self._call: Worker[None] | None = None
+        self._asked: _Question | None = None
         self._typed: deque[events.Key] = deque()
 
     def ask(self, method: str, request: Request, answered: Answered, refused: Refused) -> None:
         """Call *method* with *request*, then *answered* or *refused*; Esc gives up."""
-        if self._call is None:
-            work = self._answer(method, request, answered, refused)
-            self._call = self._menu.run_worker(work)
+        if self._asked is None:
+            page = self._menu.screen
+            patience = self._menu.set_timer(_PATIENCE, lambda: _say(page, "", _MOMENT))
+            work = partial(self._answer, page, method, request, answered, refused)
+            self._asked = _Question(page, patience, self._menu.run_worker(work))
 
     async def _answer(
-        self, method: str, request: Request, answered: Answered, refused: Refused
+        self,
+        page: Screen[object],
+        method: str,
+        request: Request,
+        answered: Answered,
+        refused: Refused,
     ) -> None:
-        page = self._menu.screen
-        patience = self._menu.set_timer(_PATIENCE, lambda: _say(page, "", _MOMENT))
         try:
             answer = await self._menu.client.call(method, request=request)
         except CallError as error:
-            self._done(page, patience)
+            self._done()
             refused(error)
-        except asyncio.CancelledError:
-            self._done(page, patience)
-            raise
         else:
-            self._done(page, patience)
+            self._done()
             if self._menu.screen is page:
                 answered(answer)
         self._take()
 
-    def _done(self, page: Screen[object], patience: Timer) -> None:
-        self._call = None
-        patience.stop()
-        _say(page, _MOMENT, "")
+    def _done(self) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.patience.stop()
+            _say(asked.page, _MOMENT, "")
 
     def key(self, event: events.Key) -> None:
         """Give *event* to the screen that is shown when its turn comes."""
         self._typed.append(event)
-        if self._call is not None and event.key == "escape":
+        if self._asked is not None and event.key == "escape":
             self._typed.clear()
-            self._call.cancel()
+            self._asked.worker.cancel()
+            self._done()  # a worker that has not begun yet never runs
         else:
             self._take()
 
@@ -85,7 +97,7 @@ class Asking:
                 self._menu.repaint()
             elif key == "ctrl+c":
                 self._menu.quit()
-            elif self._call is not None:
+            elif self._asked is not None:
                 return
             elif isinstance(self._menu.screen, Page):
                 self._menu.screen.press(self._typed[0])

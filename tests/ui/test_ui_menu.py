@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fake_daemon import FakeService, device, entry, sample_entries, sample_state
 from menu_pilot import OpenMenu
+from textual import events
 
 from bootmenu.daemon.interface import DeviceState, Phase
 
@@ -342,6 +343,14 @@ async def test_what_may_not_be_done_is_said_plainly(open_menu: OpenMenu) -> None
         await menu.sees("- reading disks", "grub.cfg:17: unknown command frobnicate")
         await menu.press("escape")
         await menu.sees("=> * Debian")
+
+
+async def test_a_question_is_given_up_before_it_was_asked(open_menu: OpenMenu) -> None:
+    async with open_menu(FakeService()) as menu:
+        for key in ("p", "escape"):  # both are there before a slow machine comes to the first
+            menu.app.post_message(events.Key(key, None))
+        await menu.press("d")
+        await menu.sees("chosen")
 
 
 async def test_plan_is_read_page_by_page(open_menu: OpenMenu) -> None:
