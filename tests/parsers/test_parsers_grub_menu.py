@@ -1,8 +1,11 @@
 """What a grub.cfg offers: menus, defaults, devices, and the files that its entries need."""
 
+import gc
 import re
 import subprocess
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from parsers_trees import Scan, make_tree
@@ -10,6 +13,7 @@ from parsers_trees import Scan, make_tree
 from bootmenu.errors import ParseError
 from bootmenu.model import Arch, BootEntry, Configuration, Platform, Volume
 from bootmenu.parsers.context import Context
+from bootmenu.parsers.grub import configurations
 from bootmenu.parsers.grub.environment import parse_block
 from bootmenu.parsers.scan import scan
 
@@ -313,3 +317,32 @@ def test_waiting_for_ever_is_a_negative_timeout(scan_tree: Scan) -> None:
         ("timeout=x", None),
     ):
         assert grub(scan_tree, menu + text).timeout == timeout
+
+
+def test_two_volumes_that_are_read_at_once_leave_the_search_for_cycles_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One reading ends just when another one has seen that the search is off."""
+    begun, end = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with configurations._collector.paused():
+            begun.set()
+            end.wait()
+
+    other = threading.Thread(target=read)
+    other.start()
+    begun.wait()
+
+    def isenabled() -> bool:
+        found = gc.isenabled()
+        end.set()
+        other.join()
+        return found
+
+    stand_in = SimpleNamespace(isenabled=isenabled, enable=gc.enable, disable=gc.disable)
+    monkeypatch.setattr(configurations, "gc", stand_in)
+    with configurations._collector.paused():
+        end.set()
+    other.join()
+    assert gc.isenabled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -38,22 +39,38 @@ _PLATFORM_CPUS = {Platform.PC: "i386", Platform.IEEE1275: "powerpc"}
 _CPUS = {Arch.ARM64: "arm64", Arch.X86_64: "x86_64", Arch.RISCV64: "riscv64"}
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Without the search for cycles: a large menu has many parts and no cycles.
+class _Collector:
+    """Python's search for cycles, which is one for all threads."""
 
-    Looking through all of them again and again took half of the time of 3,000 entries.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pauses = 0
+        self._enabled = False  # before the first of them
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Without it: a large menu has many parts and no cycles.
+
+        Looking through all of them again and again took half of the time of 3,000 entries.
+        """
+        with self._lock:
+            if not self._pauses:
+                self._enabled = gc.isenabled()
+                gc.disable()
+            self._pauses += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pauses -= 1
+                if self._enabled and not self._pauses:
+                    gc.enable()
 
 
-@_collector_paused()
+_collector = _Collector()
+
+
+@_collector.paused()
 def read(
     volume: Volume,
     context: Context,
