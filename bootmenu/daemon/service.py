@@ -107,7 +107,9 @@ class BootDaemon:
             await self._discover()
             while True:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._pause())
+                    # wait_for of Python 3.11 forgets that it was cancelled while it was woken.
+                    async with asyncio.timeout(self._pause()):
+                        await self._woken.wait()
                 self._woken.clear()
                 self._tick()
                 if not self._discovering and self._examination is None:

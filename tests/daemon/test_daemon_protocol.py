@@ -313,6 +313,20 @@ async def test_files_of_the_running_system_are_for_root(
         await other.call("Plan", request=other.request("debian", kernel="/../../etc/passwd"))
 
 
+async def test_a_daemon_ends_even_if_its_countdown_begins_just_then(
+    served: Served, fdt: bytes
+) -> None:
+    daemon = served.start(fdt)
+    await daemon._examined.wait()
+    await asyncio.sleep(0.1)
+    assert served.serving is not None
+    running = next(t for t in asyncio.all_tasks() if "BootDaemon.run" in str(t.get_coro()))
+    daemon._woken.set()
+    await asyncio.sleep(0)
+    running.cancel()
+    assert (await asyncio.wait({served.serving}, timeout=5))[0]
+
+
 def test_a_peer_is_known_by_the_kernel_not_by_what_it_says() -> None:
     one, other = socket.socketpair()
     with one, other:
