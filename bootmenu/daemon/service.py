@@ -183,8 +183,10 @@ class BootDaemon:
         """Something that the state shows may have changed."""
         if self._discovering and self._calm():
             self._discovering = False
-        if not self._discovering and self._activity is None and self._seen():
-            before = self._autoboot.entry
+        before = self._autoboot.entry
+        # Once it has begun it follows the entries, whoever has gone meanwhile.
+        begun = before is not None or self._seen()
+        if not self._discovering and self._activity is None and begun:
             self._autoboot.update(self._default())
             if self._autoboot.entry != before:
                 self._woken.set()
