@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from bootmenu.daemon import boot
 from bootmenu.daemon import interface as wire
+from bootmenu.daemon.threads import in_thread
 from bootmenu.errors import CancelledError, KexecError
 from bootmenu.model import Finding, LoadPlan, Machine, Method, Severity
 
@@ -37,8 +38,8 @@ async def load(
     method: Method,
     machine: Callable[[], Machine],
     cancel: threading.Event,
-) -> LoadPlan:
-    """Load what *planned* gives for *method*, and give it back with digests.
+) -> tuple[LoadPlan, str]:
+    """Load what *planned* gives for *method*; give it back with digests, and as JSON.
 
     *ready* is called when the plan is good, and may raise. AUTO goes on with the file call when
     the classic one turns out to be forbidden. Once *cancel* is set, at whatever moment, nothing
@@ -57,11 +58,13 @@ async def load(
         _log.warning("%s; trying kexec_file_load", refusal.message)
         plan = await planned(Method.FILE)
         done = (await boot.load(plan, progress, cancel)).with_findings((_instead(refusal),))
-    if cancel.is_set():  # too late for the call
+    # As text, for later: the plan itself holds the whole kernel when that was compressed.
+    said = await in_thread(lambda: boot.render(done, machine(), json=True))
+    if cancel.is_set():  # too late for the call: whoever did it was told that it would do
         await _give_up(plan)
     for line in _loaded(done):
         _log.info("%s", line)
-    return done
+    return done, said
 
 
 async def _give_up(plan: LoadPlan) -> NoReturn:

@@ -448,7 +448,7 @@ class BootDaemon:
                 boot.check_hand_over()
             self._forget(panic=panic)
 
-        plan = await loading.load(
+        plan, said = await loading.load(
             planned,
             ready,
             progress,
@@ -456,8 +456,6 @@ class BootDaemon:
             machine=machine,
             cancel=activity.cancel,
         )
-        # As text: the plan itself holds the whole kernel when that was compressed.
-        said = await in_thread(lambda: boot.render(plan, machine(), json=True))
         if panic:
             self.crash_plan = said
         else:

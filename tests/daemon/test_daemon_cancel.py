@@ -6,9 +6,11 @@ import json
 import logging
 import signal
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from daemon_fakes import bls, board, until
@@ -93,6 +95,30 @@ async def test_a_load_that_is_cancelled_before_it_begins_leaves_nothing_loaded_e
         await menus[0].call("Load", request=request)
     assert failed.value.parameters["message"] == SAID
     assert not kernel.loaded()
+
+
+async def test_a_load_is_cancelled_up_to_its_very_end(
+    menus: list[Menu], kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All bytes are with the kernel, and the menus say so, while the plan is made a text."""
+    render = boot.render
+    begun, cancelled = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any, **options: Any) -> str:
+        begun.set()
+        cancelled.wait(5)
+        return render(*arguments, **options)
+
+    monkeypatch.setattr(boot, "render", slow)
+    booting = asyncio.create_task(menus[0].call("Boot", request=menus[0].request("Debian")))
+    await until(begun.is_set)
+    await menus[1].call("Cancel")
+    cancelled.set()
+    with pytest.raises(Failed) as failed:
+        await booting
+    assert failed.value.parameters["message"] == SAID
+    assert not kernel.loaded()
+    assert not kernel.jumped
 
 
 async def test_there_must_be_a_load_to_cancel(menus: list[Menu], kernel: Kernel) -> None:
