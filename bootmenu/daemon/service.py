@@ -89,6 +89,7 @@ class BootDaemon:
         self._last_news = self._started = loop.time()
         self._woken = asyncio.Event()
         self._activity: Activity | None = None
+        self._unloading = asyncio.Lock()
         self._message = ""
         self._errors: list[str] = []
         self._shown = ShownEntries()
@@ -384,12 +385,15 @@ class BootDaemon:
 
     async def unload(self, *, panic: bool = False) -> None:
         """Forget what was loaded, with *panic* the crash kernel. Raises BootmenuError."""
-        await boot.unload(panic=panic)
-        self._forget(panic=panic)
+        self._check_idle()
+        async with self._unloading:
+            await boot.unload(panic=panic)
+            self._forget(panic=panic)
         self._changed()
 
     async def rescan(self) -> None:
-        """Look at every device again."""
+        """Look at every device again. Raises DaemonError while files of them are loaded."""
+        self._check_idle()
         self._message = ""
         self._errors.clear()
         await self.inventory.rescan()
@@ -400,14 +404,17 @@ class BootDaemon:
         if self._pretending:
             hint = "use bootmenu plan, or leave out --arch and --machine"
             raise UsageError("nothing is loaded for a machine that is not this one", hint=hint)
-        if self._activity is not None:
-            hint = "wait until it is under way"
-            raise DaemonError(f"{self._activity.title} is being started already", hint=hint)
+        self._check_idle()
         self._autoboot.stop()
         self._message = ""
         self._activity = Activity(title)
         self.publisher.touch()
         return self._activity
+
+    def _check_idle(self) -> None:
+        if self._activity is not None:
+            hint = "wait until it is under way"
+            raise DaemonError(f"{self._activity.title} is being started already", hint=hint)
 
     def _end(self) -> None:
         self._activity = None
@@ -448,14 +455,15 @@ class BootDaemon:
                 boot.check_hand_over()
             self._forget(panic=panic)
 
-        plan, said = await loading.load(
-            planned,
-            ready,
-            progress,
-            method=method,
-            machine=machine,
-            cancel=activity.cancel,
-        )
+        async with self._unloading:  # what began before would forget this one
+            plan, said = await loading.load(
+                planned,
+                ready,
+                progress,
+                method=method,
+                machine=machine,
+                cancel=activity.cancel,
+            )
         if panic:
             self.crash_plan = said
         else:

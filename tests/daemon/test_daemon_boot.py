@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -298,6 +299,50 @@ async def test_while_one_system_starts_no_other_can(
     assert "already" in str(failed.value.parameters)
     await first
     assert kernel.calls.count("execute") == 1
+
+
+async def test_nothing_is_taken_from_under_a_load(
+    served: Served, debian: Path, fdt: bytes, kernel: Kernel
+) -> None:
+    """Looking at the disks again unmounts them, and unloading would forget what was just loaded."""
+    kernel.slow = kernel.late = True
+    served.start(fdt)
+    menu, other = await served.menu(), await served.menu()
+    await menu.until(lambda state: state.entries)
+    loading = asyncio.create_task(menu.call("Load", request=menu.request("Debian")))
+    await other.until(lambda state: state.progress is not None)
+    for method in ("Rescan", "Unload"):
+        with pytest.raises(Failed) as failed:
+            await other.call(method)
+        assert failed.value.parameters["message"] == "Debian is being started already"
+    assert served.disks.closed == []
+    await other.call("Cancel")
+    with pytest.raises(Failed):
+        await loading
+
+
+async def test_what_is_loaded_after_an_unload_began_stays_loaded(
+    served: Served, debian: Path, fdt: bytes, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.start(fdt)
+    menu, other = await served.menu(), await served.menu()
+    await menu.until(lambda state: state.entries)
+    await menu.call("Load", request=menu.request("Debian"))
+    begun, loaded = threading.Event(), threading.Event()
+
+    def slow(*, panic: bool = False) -> None:
+        begun.set()
+        loaded.wait(1)
+        kernel.unload(panic=panic)
+
+    monkeypatch.setattr("bootmenu.kexec.call.unload", slow)
+    unloading = asyncio.create_task(other.call("Unload"))
+    await until(begun.is_set)
+    await menu.call("Load", request=menu.request("Debian"))
+    loaded.set()
+    await unloading
+    assert kernel.loaded()
+    assert json.loads(await menu.call("Loaded"))
 
 
 async def test_on_a_machine_that_is_not_ours_nothing_jumps_under_running_programs(
