@@ -92,8 +92,6 @@ async def _run(options: Options) -> None:
     else:
         listener, mounts = _listen(SOCKET), MOUNTS
     await serve(_daemon(options, mounts), listener, ending)
-    if options.descriptor is None:
-        _forget(SOCKET)
 
 
 def _daemon(options: Options, mounts: str) -> BootDaemon:
@@ -134,11 +132,6 @@ def _listen(path: str) -> socket.socket:
     return listener
 
 
-def _forget(path: str) -> None:
-    with suppress(OSError):
-        Path(path).unlink()
-
-
 def _answers(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as attempt:
         try:
@@ -148,8 +141,17 @@ def _answers(path: str) -> bool:
         return True
 
 
+def _remove(listener: socket.socket) -> None:
+    with listener, suppress(OSError):
+        Path(listener.getsockname()).unlink()
+
+
 async def serve(daemon: BootDaemon, listener: socket.socket, ending: asyncio.Future[None]) -> None:
-    """Serve everyone who connects to *listener*, which it closes, until *ending* is done."""
+    """Serve everyone who connects to *listener*, until *ending* is done.
+
+    Then its socket is closed and removed, after all else has ended: until then no other daemon
+    takes its place, whose mounts and socket this one would take away.
+    """
     loop = asyncio.get_running_loop()
     listener.setblocking(False)
     connections: set[VarlinkTransport] = set()
@@ -170,10 +172,10 @@ async def serve(daemon: BootDaemon, listener: socket.socket, ending: asyncio.Fut
         await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         loop.remove_reader(listener)
-        listener.close()
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
         for transport in list(connections):
             transport.close()
             await transport.closed_future
+        _remove(listener)

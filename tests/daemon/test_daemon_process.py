@@ -1,15 +1,18 @@
 """bootmenud as a process: its socket, and the facts it says of the machine."""
 
+import asyncio
 import os
 import pty
 import socket
 import stat
 import subprocess
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from daemon_fakes import board
+from daemon_served import Served
 
 from bootmenu.daemon import facts, server
 from bootmenu.daemon.boot import locate
@@ -38,6 +41,24 @@ def test_a_second_daemon_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "bootmenu.sock")
     with server._listen(path), pytest.raises(DaemonError, match="another bootmenud"):
         server._listen(path)
+
+
+async def test_a_daemon_that_still_unmounts_is_not_followed_by_another(
+    served: Served, fdt: bytes
+) -> None:
+    """It would remove the socket of the other one at its end: no menu could connect any more."""
+    unmounted = threading.Event()
+    served.disks.close_all = lambda: unmounted.wait(5)  # type: ignore[assignment, method-assign]
+    served.start(fdt)
+    await served.menu()
+    ending = asyncio.create_task(served.stop())
+    await asyncio.sleep(0.1)
+    with pytest.raises(DaemonError, match="another bootmenud"):
+        server._listen(served.path).close()
+    unmounted.set()
+    await ending
+    served.ending = asyncio.get_running_loop().create_future()
+    server._listen(served.path).close()
 
 
 @pytest.mark.parametrize(
