@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 from asyncvarlink import (
@@ -224,7 +225,7 @@ class Session(VarlinkInterfaceServerProtocol):
         """Begin a call."""
         self._streaming = self._streaming or call.more
         answer: asyncio.Future[None] | None = super().call_received(call, fds)
-        return answer
+        return None if answer is None else asyncio.ensure_future(_ended(answer))
 
     def request_received(
         self, obj: JSONObject, fds: FileDescriptorArray | None
@@ -245,6 +246,15 @@ class Session(VarlinkInterfaceServerProtocol):
         """The menu has gone, without a word."""
         self._peer.gone()
         super().connection_lost(exc)
+
+
+async def _ended(answer: asyncio.Future[None]) -> None:
+    """Wait for *answer*, which the end of the daemon may cancel: asyncvarlink would be surprised.
+
+    Its traceback was the last word of a private daemon, and so the command's.
+    """
+    with suppress(asyncio.CancelledError):
+        await answer
 
 
 def serve_connection(daemon: BootDaemon, connection: socket.socket) -> VarlinkTransport:

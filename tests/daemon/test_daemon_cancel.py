@@ -147,6 +147,21 @@ async def test_a_load_goes_on_when_the_console_that_asked_for_it_goes(
     await menus[0].until(lambda state: state.phase is Phase.waiting)
 
 
+async def test_the_end_of_a_daemon_while_it_answers_is_no_error(
+    menus: list[Menu], kernel: Kernel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a private daemon said last is what its command says: it was a traceback's end."""
+    kernel.slow = True
+    booting = asyncio.create_task(menus[0].call("Boot", request=menus[0].request("Debian")))
+    await menus[1].until(lambda state: state.progress is not None)
+    for task in asyncio.all_tasks():  # as asyncio.run does in the end
+        if any(name in repr(task.get_coro()) for name in ("_call_async_method", "_ended")):
+            task.cancel()
+    await asyncio.sleep(0.1)
+    booting.cancel()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 async def test_ctrl_c_on_a_command_cancels_its_load(
     served: Served, menus: list[Menu], kernel: Kernel
 ) -> None:
