@@ -411,13 +411,13 @@ class BootInterface(VarlinkInterface, name=INTERFACE):
 
     @varlinkmethod
     async def Unload(self, *, panic: bool = False) -> None:
-        """Forget what was loaded, or the crash kernel."""
+        """Forget what was loaded, or the crash kernel. Fails while something is being loaded."""
         with _failures():
             await self._service.unload(panic=bool(panic))
 
     @varlinkmethod
     async def Rescan(self) -> None:
-        """Look at every device again."""
+        """Look at every device again. Fails while something is being loaded."""
         with _failures():
             await self._service.rescan()
 
