@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootmenu.devicetree.flat import Reservation, blank, scan
@@ -150,7 +150,7 @@ def test_wide_hostile_tree_is_read_in_time() -> None:
     assert len(DeviceTree.parse(header + bytes(16) + body + names).properties("/")) == 60_000
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(data=st.data())
 def test_garbled_trees_only_give_tree_errors(virt_dtb: bytes, data: st.DataObject) -> None:
     garbled = bytearray(virt_dtb[:9000])

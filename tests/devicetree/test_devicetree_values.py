@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootmenu.devicetree.tree import DeviceTree
@@ -11,13 +11,11 @@ from bootmenu.devicetree.values import bytes_of, kind_of, text_of
 from bootmenu.errors import TreeError
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_text_of_any_bytes_means_those_bytes(value: bytes) -> None:
     assert bytes_of(text_of(value)) == value
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1)))
 def test_strings_of_any_characters_survive(parts: list[str]) -> None:
     value = b"".join(part.encode() + b"\0" for part in parts)
@@ -93,7 +91,6 @@ def test_each_mistake_has_its_message(text: str, message: str) -> None:
     assert caught.value.hint
 
 
-@settings(deadline=None)
 @given(st.text(alphabet='<>[]"\\,0x19afg &\n', max_size=30))
 def test_any_text_is_a_value_or_a_tree_error(text: str) -> None:
     try:

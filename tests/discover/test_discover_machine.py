@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootmenu.devicetree.tree import DeviceTree
@@ -161,7 +161,6 @@ def test_capture_is_small_and_has_no_secrets(board: Path, running_tree: bytes) -
     assert capture(again) == text
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_garbled_capture_only_gives_clear_errors(data: st.DataObject) -> None:
     stored = json.loads(capture(Machine(Arch.ARM64, 4096, fdt=b"")))

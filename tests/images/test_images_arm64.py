@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootmenu.errors import ImageError
@@ -95,9 +95,7 @@ def test_section_without_bytes_in_the_file_cuts_no_kernel_off(
     open_kernel(kernel_file(bytes(image)))
 
 
-@settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300)
 @given(edits=st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255)), max_size=12))
 def test_garbled_headers_only_give_image_errors(
     kernel_file: Write, make_image: Make, edits: list[tuple[int, int]]
@@ -111,9 +109,7 @@ def test_garbled_headers_only_give_image_errors(
         assert error.message
 
 
-@settings(
-    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200)
 @given(data=st.binary(max_size=600))
 def test_any_bytes_only_give_image_errors(kernel_file: Write, data: bytes) -> None:
     with pytest.raises(ImageError):

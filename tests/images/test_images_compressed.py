@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootmenu.errors import ImageError, VolumeError
@@ -220,9 +220,7 @@ def test_zboot_of_another_compression_is_refused_by_its_name(
     assert "zstd" in caught.value.hint
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(st.data())
 @pytest.mark.parametrize("name", COMMANDS)
 def test_damaged_files_only_give_image_errors(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootmenu.errors import ImageError
@@ -98,9 +98,7 @@ def test_gzip_of_something_else_says_what(kernel_file: Write) -> None:
     assert "initrd" in caught.value.hint
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150)
 @given(st.integers(0, 400), st.integers(0, 255), st.integers(0, 400))
 def test_garbled_gzip_only_gives_image_errors(
     kernel_file: Write, make_image: Make, at: int, value: int, cut: int

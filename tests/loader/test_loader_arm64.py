@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bootmenu.errors import PlacementError
@@ -182,11 +182,7 @@ def boards(draw: st.DrawFn) -> Machine:
     return Machine(Arch.ARM64, page_size, tuple(resources))
 
 
-@settings(
-    max_examples=500,
-    deadline=None,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
-)
+@settings(max_examples=500)
 @given(
     machine=boards(),
     image_size=SIZES,

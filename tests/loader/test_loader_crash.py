@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from loader_pc import BIOS, MIB, Params, bzimage
 from loader_pc import IOMEM as IOMEM_OF_PC
@@ -197,7 +197,6 @@ def test_any_number_of_initrds_fits_the_segments_of_a_load(
     assert len(planned(make_kernel(), waiting, initrds=[make_initrd(5)] * 40).segments) == 16
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(["System RAM", "Crash kernel", "reserved"]),
                           *[st.integers(0, 1 << 66) | st.integers(0, 1 << 24)] * 2)))  # fmt: skip
 def test_map_that_makes_no_sense_only_gives_clear_errors(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import loader_pc
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from loader_kernels import write_kernel
 from loader_maps import (
@@ -52,15 +52,7 @@ from bootmenu.model import (
 MakeInitrd = Callable[[int], FileSlice]
 SILENT = (0x80000, 16 * MIB)  # what is assumed where the header gives no image_size
 
-many = settings(
-    max_examples=100,
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-        HealthCheck.filter_too_much,
-    ],
-)
+many = settings(max_examples=100)
 
 
 # --- whole plans ---------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bootmenu.discover.machine import parse_iomem
@@ -75,7 +75,6 @@ def addresses(ranges: list[Range]) -> set[int]:
     return {address for part in ranges for address in range(part.start, part.end)}
 
 
-@settings(deadline=None)
 @given(RANGES, RANGES)
 def test_subtraction_is_that_of_sets(ranges: list[Range], taken: list[Range]) -> None:
     left = subtract(ranges, taken)
@@ -83,7 +82,6 @@ def test_subtraction_is_that_of_sets(ranges: list[Range], taken: list[Range]) ->
     assert left == merge(left)
 
 
-@settings(deadline=None)
 @given(RANGES, st.integers(1, 9), st.integers(1, 8), st.integers(0, 7), st.integers(0, 60))
 def test_holes_are_found_wherever_there_are_some(
     ranges: list[Range], size: int, align: int, offset: int, low: int

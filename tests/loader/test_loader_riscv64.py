@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bootmenu.discover.machine import parse_iomem
@@ -94,9 +94,7 @@ def test_headers_that_no_machine_could_start(
         open_kernel(whole(str(path)), Arch.RISCV64)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150)
 @given(st.data())
 def test_rules_hold_on_every_map(board: Machine, kernel: FileSlice, data: st.DataObject) -> None:
     edges = sorted(data.draw(st.sets(st.integers(0, 1 << 26), min_size=2, max_size=16)))

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootmenu.errors import ParseError
@@ -34,9 +34,7 @@ def a_block(content: list[str], end: str, size: int) -> bytes:
     return (SIGNATURE + "\n".join(content).encode() + end.encode()).ljust(size, b"#")
 
 
-thorough = settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+thorough = settings(max_examples=250)
 
 
 @thorough

@@ -47,7 +47,7 @@ lines = st.tuples(st.integers(0, WIDTH - 1), texts, st.sampled_from(LOOKS))
 frames = st.lists(st.lists(lines, max_size=HEIGHT), min_size=1, max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(frames, st.booleans())
 def test_terminal_shows_exactly_the_frame_after_each_of_any_changes(
     sequence: list[list[tuple[int, str, Look]]], scribbled: bool
