@@ -165,11 +165,11 @@ def test_wide_hostile_overlay_is_done_in_time(dtc: Compile) -> None:
             node.set_name(f"n{number}")
             tree.graft(parent, node)
         node.set_name(name)
-    before, started = tree.copy(), time.monotonic()
+    before, started = tree.copy(), time.thread_time()
     apply_parameters(tree, ["p=1"], "wide")
     forget_parameters(tree)
     assert '+/b x = "1"' in compare(before, tree)
-    assert time.monotonic() - started < 10
+    assert time.thread_time() - started < 10
 
 
 def test_parameter_changes_no_more_than_anybody_would_declare(dtc: Compile) -> None:

@@ -265,9 +265,9 @@ def test_a_huge_block_of_empty_lines_is_soon_read_and_changed(scan_tree: Scan) -
     )
     block = (SIGNATURE + b"\n" * 60_000 + b"x59=1\n").ljust(64 << 10, b"#")
     files = {"/boot/grub/grub.cfg": script, "/boot/grub/grubenv": block}
-    start = time.monotonic()
+    start = time.thread_time()
     found = scan_tree({**files, **KERNEL})[0]
-    assert time.monotonic() - start < 5
+    assert time.thread_time() - start < 5
     assert len(found.entries) == 10
 
 

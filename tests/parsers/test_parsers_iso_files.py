@@ -234,11 +234,11 @@ def test_a_directory_that_holds_itself_ends_with_the_path(tmp_path: Path, sound:
     data[directory + 2 : directory + 6] = struct.pack("<I", root)
     files = opened(tmp_path, bytes(data))
     assert files.is_dir("/dir/dir/dir/dir")
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(VolumeError, match="path too long"):
         files.listdir("dir/" * 1100)
     assert files.is_dir("dir/" * 1000)
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_damage_anywhere_is_an_error_or_another_name_and_never_a_crash(
@@ -269,9 +269,9 @@ def test_an_endless_symbolic_link_ends(tmp_path: Path, sound: bytes) -> None:
         struct.pack("<I", n) + struct.pack(">I", n) for n in (sector, place % 2048, 2048)
     )
     data[place + data[place + 2] : place + data[place + 2] + 28] = continued
-    started = time.monotonic()
+    started = time.thread_time()
     opened(tmp_path, bytes(data)).exists("/link")
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_tools_that_are_compared_with_are_here() -> None:

@@ -189,8 +189,8 @@ def test_includes_are_read_and_bounded(scan_tree: Scan) -> None:
 
 
 def test_hostile_config_costs_little(scan_tree: Scan) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     for text in ("[" * 200_000, "dtoverlay=a\n" * 15_000, "dtparam=" + "a," * 100_000,
                  "include config.txt\n" * 9000, "[pi4]\n" * 40_000, "\0\n" * 100_000):  # fmt: skip
         read(scan_tree, text, {"/overlays/a.dtbo": ""})
-    assert time.monotonic() - started < 15
+    assert time.thread_time() - started < 15

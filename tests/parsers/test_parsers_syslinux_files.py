@@ -224,9 +224,9 @@ def test_loops_end(scan_tree: Scan) -> None:
 )
 @pytest.mark.parametrize("path", ["/syslinux.cfg", "/extlinux/extlinux.conf"])
 def test_hostile_configurations_are_bounded(text: str, path: str, scan_tree: Scan) -> None:
-    begin = time.monotonic()
+    begin = time.thread_time()
     found = family(scan_tree({path: text, "/syslinux.cfg": text}))
-    assert time.monotonic() - begin < 5
+    assert time.thread_time() - begin < 5
     assert all(len(c.entries) <= 2001 and len(c.problems) <= 100 for c in found)
     assert not any("Error" in problem.message for c in found for problem in c.problems)
 

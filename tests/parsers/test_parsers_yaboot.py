@@ -112,7 +112,7 @@ def test_wrong_lines_cost_themselves_and_huge_ones_no_time(scan_tree: Scan) -> N
     found = yaboot(scan_tree, 'append="never closed\nimage=/k\nlabel=a\n=\n')
     assert [e.title for e in found.entries] == ["a"]
     assert found.problems
-    started = time.monotonic()
+    started = time.thread_time()
     for text in ("= " * 100_000, '"' * 200_000, "image=/k\n" * 28_000, "a\\" * 120_000):
         assert len(yaboot(scan_tree, text).entries) <= 500
-    assert time.monotonic() - started < 10
+    assert time.thread_time() - started < 10
