@@ -133,7 +133,7 @@ class Terminal:
         self._stream.feed(data)
         return bool(data)
 
-    def until(self, true: Callable[[], bool], seconds: float = 10.0) -> None:
+    def until(self, true: Callable[[], bool], seconds: float = 60.0) -> None:
         """Read until *true* is."""
         end = time.monotonic() + seconds
         while not true():
@@ -168,14 +168,24 @@ class Cost(NamedTuple):
     seconds: float  # from the start of the process until the entries stand
 
 
-def cost(socket: str, *, keys: int = 3, term: str = "vt100") -> Cost:
-    """Run the menu of the daemon at *socket* and count the bytes."""
-    with Terminal(socket, term=term, reported=False) as terminal:
+DOWN = (
+    "2 entries; Enter or Right opens",
+    "console=ttyAMA0 rescue",
+    "Initrd   none",
+    "Cannot start: ",
+)
+"""What each Down key brings, last of all, on the menu of the fake daemon."""
+
+
+def cost(socket: str) -> Cost:
+    """Run the menu of the fake daemon at *socket* on a VT100 and count the bytes."""
+    with Terminal(socket, reported=False) as terminal:
         terminal.sees("Kernel   /", "From     ", "Enter start")
         seconds = time.monotonic() - terminal.started
         first = len(terminal.settles())
         down = []
-        for _ in range(keys):
+        for sight in DOWN:
             terminal.press("down")
+            terminal.sees(sight)
             down.append(len(terminal.settles()))
     return Cost(first, down, seconds)

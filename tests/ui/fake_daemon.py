@@ -1,16 +1,17 @@
 """A bootmenud without disks: serves BootInterface with a sample state on a Unix socket.
 
-    python tests/ui/fake_daemon.py SOCKET [--entries N] [--countdown SECONDS] [--slow]
+    python tests/ui/fake_daemon.py SOCKET [--entries N] [--countdown SECONDS] [--held]
 
 Booting goes through a load with progress and then fails, with --jump-fails after the phase
-of starting, or, with --starts, stays at the
-phase of starting.
+of starting, or, with --starts, stays at the phase of starting. With --held it stops in the middle
+of the load, and before a jump that fails; each SIGUSR1 lets it go on.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -164,14 +165,24 @@ class FakeService:
         self.state = state or sample_state()
         self.starts = starts
         self.jump_fails = False
-        self.step_time = 0.01  # seconds a step of a load takes
-        self.reach_time = 0.0  # seconds until a load begins
         self.failure: BootmenuError | None = None
         self.booted: list[Request] = []
         self.cancelled = False
         self.stopped = 0
         self.rescans = 0
         self._watchers: set[asyncio.Event] = set()
+        self._held: dict[int | str, asyncio.Event] = {}
+
+    def hold(self, where: int | str) -> asyncio.Event:
+        """Have what is booted stop *where* until the event is set.
+
+        That is at a percentage of the load, a multiple of 25; before it, at "call"; or at "jump".
+        """
+        return self._held.setdefault(where, asyncio.Event())
+
+    async def _pass(self, where: int | str) -> None:
+        if where in self._held:
+            await self._held[where].wait()
 
     def change(self, **changes: object) -> None:
         """Change the state and tell everyone who watches."""
@@ -224,14 +235,14 @@ class FakeService:
     async def load(
         self, request: Request, *, panic: bool = False, method: Method = Method.auto
     ) -> list[str]:
-        await asyncio.sleep(self.reach_time)
+        await self._pass("call")
         self.cancelled = False
         self.booted.append(request)
         title = next(one.title for one in self.state.entries if one.id == request.entry)
         for done in range(0, 101, 25):
             progress = Progress("reading the kernel", done * 2**18, 100 * 2**18)
             self.change(phase=Phase.loading, title=title, progress=progress, countdown=None)
-            await asyncio.sleep(self.step_time)
+            await self._pass(done)
             if self.cancelled:
                 status = f"Cancelled: {title} was not started, nothing was loaded"
                 self.change(phase=Phase.waiting, title="", progress=None, status=status)
@@ -248,7 +259,7 @@ class FakeService:
         await self.load(request, method=method)
         if self.jump_fails:
             self.change(phase=Phase.starting)
-            await asyncio.sleep(1.5)
+            await self._pass("jump")
         if not self.starts:
             self.change(phase=Phase.waiting, title="", progress=None)
             raise self.failure or KexecError(
@@ -306,7 +317,7 @@ async def _main() -> None:
     options.add_argument("--countdown", type=float)
     options.add_argument("--starts", action="store_true")
     options.add_argument("--jump-fails", action="store_true")
-    options.add_argument("--slow", action="store_true")
+    options.add_argument("--held", action="store_true")
     given = options.parse_args()
     state = sample_state(given.entries)
     if given.countdown is not None:
@@ -315,7 +326,9 @@ async def _main() -> None:
         )
     service = FakeService(state, starts=given.starts)
     service.jump_fails = given.jump_fails
-    service.step_time = 2.0 if given.slow else 0.2
+    if given.held:
+        held = iter([service.hold(50), service.hold("jump")])
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: next(held).set())
     async with serving(given.socket, service):
         while service.state.countdown:
             await asyncio.sleep(1)

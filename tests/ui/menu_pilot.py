@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -11,6 +12,9 @@ from textual.keys import _character_to_key, key_to_character
 from textual.pilot import Pilot
 
 from bootmenu.ui.app import MenuApp
+
+SECONDS = 60
+"""How long anything is waited for: a busy machine may take it, only a fault does not come."""
 
 
 class MenuPilot:
@@ -55,12 +59,13 @@ class MenuPilot:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until *true* is."""
-        for _ in range(300):
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
             await self._pilot.pause(0)
             if true():
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError(f"did not come in 3 seconds; the screen is:\n{self.text}")
+        raise AssertionError(f"did not come in {SECONDS} s; the screen is:\n{self.text}")
 
 
 OpenMenu = Callable[..., AbstractAsyncContextManager[MenuPilot]]

@@ -229,18 +229,27 @@ async def test_keys_typed_ahead_of_a_slow_daemon_wait_and_escape_gives_up(
     open_menu: OpenMenu,
 ) -> None:
     class Slow(FakeService):
+        answers = asyncio.Event()
+        calls = 0
+
         async def show_tree(self, request: Request) -> list[Node]:
-            await asyncio.sleep(0.7)
+            self.calls += 1
+            await self.answers.wait()
             return await super().show_tree(request)
 
-    async with open_menu(Slow()) as menu:
+    service = Slow()
+    async with open_menu(service) as menu:
         await menu.press("d", "down", "down")
         await menu.selects("Debian GNU/Linux")
         await menu.sees("One moment...")
+        service.answers.set()
         await menu.sees("Device tree:")
         await menu.selects("#address-cells")
+        service.answers.clear()
         await menu.press("escape", "d", "down", "escape")
-        await asyncio.sleep(0.8)
+        await menu.until(lambda: service.calls == 2)
+        service.answers.set()
+        await asyncio.sleep(0.1)  # the answer comes, and nobody waits for it any more
         await menu.sees("Enter start")
         await menu.selects("Debian GNU/Linux")
         await menu.press("down")
