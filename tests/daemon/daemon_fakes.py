@@ -11,6 +11,8 @@ from bootmenu.errors import VolumeError
 from bootmenu.model import Arch, BlockDevice, Cpu, IoResource, Machine, Volume
 
 MIB = 1 << 20
+SECONDS = 60.0
+"""How long anything is waited for: a busy machine may take it, only a fault does not come."""
 
 
 class FakeDisks:
@@ -20,6 +22,7 @@ class FakeDisks:
         self.volumes: dict[str, Volume] = {}
         self.hanging: dict[str, threading.Event] = {}
         self.broken: dict[str, str] = {}
+        self.opened: list[str] = []  # as soon as it was begun
         self.closed: list[str] = []
         self.written: list[str] = []
         self.more_to_come = False
@@ -66,6 +69,7 @@ class FakeDisks:
 
     def open(self, device: BlockDevice) -> Volume:
         volume = self.volumes[device.name]
+        self.opened.append(device.name)
         if device.name in self.hanging:
             self.hanging[device.name].wait()
         if device.name in self.broken:
@@ -163,8 +167,8 @@ def board(fdt: bytes) -> Machine:
     )
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object]) -> None:
     """Wait for *condition*; fail when it does not come."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(SECONDS):
         while not condition():  # noqa: ASYNC110 (what is awaited has no event)
             await asyncio.sleep(0.005)

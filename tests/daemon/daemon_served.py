@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from asyncvarlink import VarlinkClientProtocol, VarlinkInterfaceProxy, connect_unix_varlink
-from daemon_fakes import FakeDisks, board
+from daemon_fakes import SECONDS, FakeDisks, board
 
 from bootmenu.daemon.interface import BootInterface, Request, State
 from bootmenu.daemon.scanning import scan
@@ -42,12 +42,16 @@ class Menu:
         """The newest state."""
         return self.seen[-1]
 
-    async def until(self, condition: Callable[[State], object], seconds: float = 5.0) -> State:
-        """The first state, from now on, for which *condition* holds."""
-        async with asyncio.timeout(seconds):
-            while not self.seen or not condition(self.state):  # noqa: ASYNC110
+    async def until(self, condition: Callable[[State], object]) -> State:
+        """The first state, of the newest and all that follow, for which *condition* holds."""
+        at = max(len(self.seen) - 1, 0)
+        async with asyncio.timeout(SECONDS):
+            while True:
+                while at < len(self.seen):
+                    if condition(self.seen[at]):
+                        return self.seen[at]
+                    at += 1
                 await asyncio.sleep(0.005)
-        return self.state
 
     async def call(self, method: str, /, **parameters: Any) -> Any:
         """The result of *method*."""
@@ -87,7 +91,7 @@ class Served:
         listener.listen()
         machine = board(fdt)
         machine = replace(machine, iomem=(*machine.iomem, *parse_iomem(iomem)))
-        settings = {"owner": True, "settle": 5.0, "timeout": -1.0} | settings
+        settings = {"owner": True, "settle": 600.0, "timeout": -1.0} | settings
         daemon = BootDaemon(self.disks, partial(scan, machine), lambda: machine, **settings)
         self.serving = asyncio.create_task(serve(daemon, listener, self.ending))
         return daemon
@@ -133,6 +137,8 @@ class Kernel:
         self.late = False  # a load is done although it was cancelled
         self.notices = threading.Event()  # that it was cancelled
         self.notices.set()
+        self.goes_on = threading.Event()  # what a load waits for
+        self.goes_on.set()
         self.refused: dict[Any, Exception] = {}  # by the method of the plan
 
     def load(
@@ -144,6 +150,7 @@ class Kernel:
         if plan.method in self.refused:
             raise self.refused[plan.method]
         progress("reading the kernel", 1, 2)
+        self.goes_on.wait()
         if self.slow:
             cancel.wait()
             self.notices.wait()

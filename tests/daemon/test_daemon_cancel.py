@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemon_fakes import bls, board, until
+from daemon_fakes import SECONDS, bls, board, until
 from daemon_served import Kernel, Menu, Served
 
 from bootmenu.daemon import boot
@@ -140,7 +140,7 @@ async def test_a_load_goes_on_when_the_console_that_asked_for_it_goes(
     await menus[0].until(lambda state: state.progress is not None)
     served.transports[-1].close()
     with suppress(OSError, asyncio.CancelledError):
-        await asyncio.wait_for(asking, 5)
+        await asyncio.wait_for(asking, SECONDS)
     await asyncio.sleep(0.2)
     assert menus[0].state.phase is Phase.loading
     await menus[1].call("Cancel")
@@ -170,9 +170,9 @@ async def test_ctrl_c_on_a_command_cancels_its_load(
         *(sys.executable, "-c", _COMMAND, served.path, menus[0].request("Debian").entry),
         stderr=asyncio.subprocess.PIPE,
     )
-    await menus[0].until(lambda state: state.progress is not None, 20)
+    await menus[0].until(lambda state: state.progress is not None)
     command.send_signal(signal.SIGINT)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         _, errors = await command.communicate()
     assert errors.decode().splitlines() == [
         f"bootmenu: {SAID}",

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from daemon_fakes import bls
+from daemon_fakes import SECONDS, bls
 from daemon_served import Kernel, Served
 
 from bootmenu.daemon.calls import Daemon
@@ -42,7 +42,7 @@ async def test_a_load_is_asked_for_before_python_could_have_imported_much(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         imported, errors = await command.communicate()
     assert (command.returncode, errors) == (0, b"")
     assert kernel.plan.cmdline == "quiet"

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from daemon_fakes import FakeDisks, bls, board, grub_cfg, until
+from daemon_fakes import SECONDS, FakeDisks, bls, board, grub_cfg, until
 
 from bootmenu.daemon.interface import DeviceState
 from bootmenu.daemon.inventory import Inventory, Record
@@ -22,7 +22,7 @@ def disks() -> FakeDisks:
 
 @pytest.fixture
 async def inventory(disks: FakeDisks) -> AsyncIterator[Inventory]:
-    made = Inventory(disks, partial(scan, board(b"")), lambda: None, patience=5)
+    made = Inventory(disks, partial(scan, board(b"")), lambda: None, patience=SECONDS)
     yield made
     made.stop()
     await asyncio.sleep(0)
@@ -54,7 +54,7 @@ async def test_a_disk_that_hangs_delays_no_other_and_is_read_when_it_answers(
         bls(tmp_path / name, name)
         disks.plug(tmp_path / name, name)
     disks.hanging["vda1"] = threading.Event()
-    inventory._patience = 0.5
+    inventory._patience = 2
     await inventory.start()
     await until(lambda: titles(inventory) == ["vdb1"])
     assert inventory.awaited is not None
@@ -134,7 +134,7 @@ async def test_a_disk_that_goes_while_it_is_opened_is_let_go(
     disks.plug(tmp_path, "vda1")
     disks.hanging["vda1"] = threading.Event()
     await inventory.start()
-    await asyncio.sleep(0.05)
+    await until(lambda: disks.opened == ["vda1"])
     disks.unplug("vda1")
     assert inventory.records == []
     disks.hanging["vda1"].set()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from asyncvarlink import VarlinkClientProtocol, connect_unix_varlink
 from asyncvarlink.serviceinterface import VarlinkServiceInterface
-from daemon_fakes import bls, loader_conf
+from daemon_fakes import bls, loader_conf, until
 from daemon_served import Served
 
 from bootmenu.daemon import session
@@ -102,7 +102,7 @@ async def test_what_is_awaited_is_said(served: Served, fdt: bytes, tmp_path: Pat
     bls(tmp_path, "entry")
     served.disks.plug(tmp_path, "sdb1", label="slow")
     served.disks.hanging["sdb1"] = threading.Event()
-    served.start(fdt, settle=0.3)
+    served.start(fdt, settle=2)
     menu = await served.menu()
     await menu.until(lambda state: state.status == "Reading slow (sdb1)")
     await menu.until(lambda state: state.status == "Choose a system; still reading slow (sdb1)")
@@ -136,9 +136,7 @@ async def test_a_menu_that_goes_leaves_nothing_behind(served: Served, fdt: bytes
     assert len(daemon.publisher._watches) == 1
     for transport in served.transports:
         transport.close()
-    async with asyncio.timeout(5):
-        while daemon.publisher._watches:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await until(lambda: not daemon.publisher._watches)
     assert not menu.watching.cancelled()
     await asyncio.sleep(0.05)
     gc.collect()

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from daemon_fakes import bls, grub_cfg, linux
+from daemon_fakes import bls, grub_cfg, linux, until
 from daemon_served import Kernel, Served
 
 from bootmenu.daemon import saving
@@ -74,8 +74,8 @@ async def test_a_one_shot_default_starts_by_itself_and_is_forgotten(
 ) -> None:
     system.editenv("set", "saved_entry=first", "next_entry=second")
     served.start(fdt, timeout=0.1)
-    menu = await served.menu()
-    await menu.until(lambda _: kernel.jumped)
+    await served.menu()
+    await until(lambda: kernel.jumped)
     assert "Starting Second..." in kernel.calls
     assert system.editenv("list") == "saved_entry=first\nnext_entry=\n"
 
