@@ -21,11 +21,10 @@ sys.path.append(str(Path(__file__).parents[1] / "vm"))  # what the tests' machin
 from vm_formats import zboot
 from vm_kexec_tools import kexec_tools
 from vm_large import LARGE, MEMORY, SIZE, large_initrd
-from vm_machine import BOOT_SECONDS, Vm
+from vm_machine import Vm
 from vm_steps import HELD, MARK, await_menu, open_shell, run
 
 __all__ = [
-    "BOOT_SECONDS",
     "HELD",
     "LARGE",
     "MARK",

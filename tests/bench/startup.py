@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.figure import Figure
 from tests.bench.machines import (
-    BOOT_SECONDS,
     HELD,
     MARK,
     Machine,
@@ -48,7 +47,7 @@ def figures() -> Iterator[Figure]:
 def _plain(initrd: Path) -> float:
     machine = Machine(image().kernel, initrd, drives=_drives(), memory=MEMORY)
     with powered_on(machine) as (vm, seconds):
-        vm.screen.wait_for("booted ", BOOT_SECONDS)
+        vm.screen.wait_for("booted ")
         return seconds()
 
 
@@ -61,9 +60,9 @@ def _menu(memory: int) -> tuple[float, float]:
         memory=memory,
     )
     with powered_on(machine) as (vm, seconds):
-        vm.screen.wait_for("bootmenu ", BOOT_SECONDS)
+        vm.screen.wait_for("bootmenu ")
         painted = seconds()
-        vm.screen.wait_for(MARK, BOOT_SECONDS)
+        vm.screen.wait_for(MARK)
         return painted, seconds()
 
 

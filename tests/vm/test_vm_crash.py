@@ -12,7 +12,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from vm_kexec_tools import KEXEC, kexec_tools
 from vm_machine import StartVm, Vm
-from vm_steps import HELD, await_menu, booted, open_shell, run
+from vm_steps import HELD, await_menu, booted, enter, open_shell, run
 
 from bootmenu.appliance.disk import Disk, Filesystem, write_disk
 from bootmenu.appliance.image import default_cache
@@ -82,7 +82,7 @@ def test_crash_kernel_shows_the_memory_of_the_one_that_crashed(
         tuple(part[key] for key in ("name", "mem", "memsz", "bufsz")) for part in plan["segments"]
     ]
 
-    vm.screen.type("python3 /tools/now.py\n")
+    enter(vm, "python3 /tools/now.py")
     address = int(vm.screen.expect(r"the page lies at (0x\w+)\.")[1], 16)
     assert booted(vm) == (disks.release, plan["cmdline"])
     assert plan["cmdline"].endswith(cmdline)

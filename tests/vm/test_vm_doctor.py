@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from vm_machine import BOOT_SECONDS, StartVm
+from vm_machine import StartVm
 from vm_steps import HELD, await_menu, booted, open_shell, run
 
 from bootmenu.appliance.image import debian_kernel, default_cache
@@ -44,7 +44,7 @@ def test_processors_of_a_raspberry_pi_3_cannot_be_stopped(
     dtb.write_bytes(node.data)
     append = f"{HELD} console=ttyS1,115200 maxcpus=1"
     vm = start_vm(kind=RaspberryPi, dtb=dtb, append=append)
-    vm.screen.wait_for("cannot be stopped", BOOT_SECONDS)
+    vm.screen.wait_for("cannot be stopped")
     print(vm.screen)
     open_shell(vm)
     said = " ".join(run(vm, "bootmenu doctor; echo status $?").split())
@@ -65,7 +65,7 @@ def test_long_addresses_would_crash_the_kernel_and_without_them_it_loads(
     vm = start_vm(disks.debian, cpu=LONG, append=HELD)
     await_menu(vm, TITLE)
     vm.screen.press("enter")
-    vm.screen.wait_for(f"Could not start {TITLE}", 60)
+    vm.screen.wait_for(f"Could not start {TITLE}")
     vm.screen.wait_for("arm64.nolva")
     print(vm.screen)
     vm.stop()

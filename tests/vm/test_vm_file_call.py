@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from vm_machine import StartVm, Vm
-from vm_steps import HELD, await_menu, booted, open_shell, run
+from vm_steps import HELD, await_menu, booted, enter, open_shell, run
 
 from bootmenu.appliance.disk import write_disk
 from bootmenu.appliance.image import default_cache
@@ -67,7 +67,7 @@ def test_the_file_call_boots_a_second_kernel_with_joined_initrds(
     assert run(vm, f"{is_loaded}; bootmenu unload; {is_loaded}").split() == ["1", "0"]
     run(vm, f"head -c 9000000 {kernel} > /tmp/cut")
     assert "truncated" in run(vm, "bootmenu load --method file --kernel /tmp/cut 2>&1")
-    vm.screen.type(f"bootmenu boot {how}\n")
+    enter(vm, f"bootmenu boot {how}")
     assert booted(vm) == (disks.release, CMDLINE)
     assert run(vm, "cat /etc/marker /second").split("\n") == ["marker: debian", "second"]
 
@@ -127,7 +127,7 @@ def test_under_secure_boot_a_signed_kernel_starts_and_others_are_refused_in_word
     assert "warning: the running kernel takes only kernels whose signature it trusts" in said
     is_loaded = "cat /sys/kernel/kexec_loaded"
     assert run(vm, f"{is_loaded}; bootmenu unload; {is_loaded}").split() == ["1", "0"]
-    vm.screen.type("exit\n")
+    enter(vm, "exit")
     await_menu(vm, "Signed")
     vm.screen.press("enter")
     assert booted(vm) == (disks.release, cmdline)

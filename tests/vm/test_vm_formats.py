@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 from vm_formats import KERNELS, RAMDISKS, formats_disk
 from vm_machine import StartVm, Vm
-from vm_steps import HELD, await_menu, booted, open_shell, run
+from vm_steps import HELD, await_menu, booted, enter, open_shell, run
 
 from bootmenu.appliance.samples import SampleDisks
 
 pytestmark = pytest.mark.vm
-
-MANY_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +34,9 @@ def test_each_format_loads_the_very_same_kernel_and_a_fit_starts_with_its_ramdis
     start_vm: StartVm, formats: Path, disks: SampleDisks
 ) -> None:
     vm = shell(start_vm, formats)
-    vm.screen.type(
-        "mkdir /formats; mount -o ro,noload /dev/vda1 /formats; "
-        f"python3 /formats/load_each.py {' '.join(f'vda1:/{name}' for name in KERNELS)}; echo END\n"
-    )
-    output = vm.screen.expect(r"(?s)\n(\[.*?)END\r*\n", MANY_SECONDS)[1]
+    run(vm, "mkdir /formats; mount -o ro,noload /dev/vda1 /formats")
+    names = " ".join(f"vda1:/{name}" for name in KERNELS)
+    output = run(vm, f"python3 /formats/load_each.py {names}")
     loaded = dict(json.loads(line) for line in output.splitlines() if line.startswith("["))
     whole = hashlib.sha256(disks.kernel).hexdigest()
     for name in KERNELS:
@@ -48,12 +44,11 @@ def test_each_format_loads_the_very_same_kernel_and_a_fit_starts_with_its_ramdis
         assert kernel == ["kernel", whole], name
         ramdisk = ["initrd", hashlib.sha256(disks.initrd(RAMDISKS.get(name, ""))).hexdigest()]
         assert (ramdisk in others) == (name in RAMDISKS), name
-    vm.screen.type(
-        "bootmenu boot --kernel vda1:/image.itb#conf-other --append 'console=ttyAMA0 from=fit'\n"
-    )
+    append = "console=ttyAMA0 from=fit"
+    enter(vm, f"bootmenu boot --kernel vda1:/image.itb#conf-other --append '{append}'")
     release, cmdline = booted(vm)
     assert release == disks.release
-    assert cmdline == "console=ttyAMA0 from=fit"
+    assert cmdline == append
     assert run(vm, "cat /etc/marker") == "marker: named"
 
 
@@ -63,6 +58,6 @@ def test_unified_image_starts_with_initrds_of_three_formats(
     vm = shell(start_vm, formats)
     initrds = ("ukify.efi#.initrd", "more.cpio.xz", "plain.cpio")
     words = " ".join(f"--initrd vda1:/{name}" for name in initrds)
-    vm.screen.type(f"bootmenu boot --kernel vda1:/ukify.efi {words}\n")
+    enter(vm, f"bootmenu boot --kernel vda1:/ukify.efi {words}")
     assert booted(vm)[1] == "console=ttyAMA0 from=ukify"
     assert run(vm, "cat /etc/marker /etc/more /etc/plain") == "marker: uki\nmore\nplain"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from vm_large import LARGE, MEMORY, MIB, SIZE, large_initrd
-from vm_machine import StartVm, Vm
-from vm_steps import HELD, await_menu, booted, open_shell, run
+from vm_machine import StartVm
+from vm_steps import HELD, await_menu, booted, enter, open_shell, run
 
 from bootmenu.appliance.disk import write_disk
 from bootmenu.appliance.samples import SampleDisks
@@ -44,30 +44,21 @@ def test_large_initrd_costs_its_own_size_and_little_of_ours(
     vm = start_vm(large, append=HELD, memory=MEMORY)
     await_menu(vm, "large")
     open_shell(vm)
-    before = number(shell(vm, AVAILABLE))
-    shell(vm, FIND)
-    shell(vm, f"{WATCH} true")
-    vm.screen.type(
-        "time bootmenu load --kernel vda1:/Image --initrd vda1:/big.img "
-        "--append 'console=ttyAMA0 from=large'; echo LOAD''ED\n"
-    )
-    print(vm.screen.expect(r"(?s)real(.*?)LOADED", 300)[1])
-    process, lowest = number(shell(vm, HIGHEST)), number(shell(vm, LOWEST))
+    before = number(run(vm, AVAILABLE))
+    run(vm, FIND)
+    run(vm, f"{WATCH} true")
+    load = "bootmenu load --kernel vda1:/Image --initrd vda1:/big.img"
+    print(run(vm, f"time {load} --append 'console=ttyAMA0 from=large'"))
+    process, lowest = number(run(vm, HIGHEST)), number(run(vm, LOWEST))
     print(f"process {process >> 10} MiB; memory {(before - lowest) >> 10} MiB of {SIZE // MIB}")
     assert process < 64 << 10
     place = int.from_bytes(disks.kernel[16:24], "little")  # with its BSS: image_size
     command = 16 << 10  # bootmenu load itself, which waits for the daemon
     assert before - lowest < (SIZE + place >> 10) + command + (32 << 10)
     # What was loaded is started as it is: a second load would need the memory twice.
-    vm.screen.type("python3 -c 'from bootmenu.kexec import call; call.execute()'\n")
+    enter(vm, "python3 -c 'from bootmenu.kexec import call; call.execute()'")
     assert booted(vm)[1] == "console=ttyAMA0 from=large"
     assert run(vm, "cat /etc/marker; stat -c %s /big") == f"marker: large\n{SIZE}"
-
-
-def shell(vm: Vm, command: str) -> str:
-    """The line that *command* prints, typed at the shell of the boot menu's machine."""
-    vm.screen.type(f"echo BE''GIN; {command}; echo E''ND\n")
-    return vm.screen.expect(r"(?s)BEGIN\r*\n(.*?)END", 60)[1]
 
 
 def number(line: str) -> int:

@@ -12,6 +12,7 @@ from vm_steps import (
     await_menu,
     booted,
     choose,
+    enter,
     find_in_tree,
     open_shell,
     run,
@@ -49,20 +50,20 @@ def test_edited_cmdline_and_tree_reach_the_next_kernel_and_nothing_reserved_is_o
     segments = [Range(s["mem"], s["mem"] + s["memsz"]) for s in loaded["segments"]]
     assert len(segments) == 3  # tree, kernel and initrd
     assert not [(s, r) for s in segments for r in inside if overlap(s, r)]
-    screen.type("exit\n")
+    enter(vm, "exit")
 
     await_menu(vm, "Debian from the ESP, verbose")
     choose(vm, "Debian from the ESP, verbose")
     screen.press("e")
-    screen.wait_for("Edit: Debian from the ESP, verbose", 60)
+    screen.wait_for("Edit: Debian from the ESP, verbose")
     screen.press("end")
     screen.type(' probe="two  words"')
     screen.press("ctrl+t")
-    screen.wait_for("Device tree: Debian from the ESP, verbose", 90)
+    screen.wait_for("Device tree: Debian from the ESP, verbose")
     find_in_tree(vm, FIRMWARE)
     add_property(vm, f"/reserved-memory/{FIRMWARE}", "no-map")
     screen.press("ctrl+x")
-    screen.wait_for("This differs from what its configuration says", 60)
+    screen.wait_for("This differs from what its configuration says")
     screen.press("enter")
 
     release, cmdline = booted(vm)

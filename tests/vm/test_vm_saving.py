@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from vm_machine import BOOT_SECONDS, StartVm, Vm
+from vm_machine import StartVm, Vm
 from vm_steps import HELD, await_menu, booted, choose, selected
 
 from bootmenu.appliance.disk import START
@@ -42,16 +42,16 @@ def test_what_each_boot_saves_is_on_the_disks_and_all_else_as_it_was(
 
     vm = start_vm(debian, esp, append=HELD)
     await_menu(vm, "Debian from the ESP")
-    vm.screen.wait_for(lambda screen: selected(screen).endswith("(recovery mode)"), BOOT_SECONDS)
+    vm.screen.wait_for(lambda screen: selected(screen).endswith("(recovery mode)"))
     vm.screen.press("enter")
     _check_start(vm, "single")
 
     _reset(vm)
     await_menu(vm, "Debian from the ESP")
-    vm.screen.wait_for(lambda screen: selected(screen).endswith("Debian GNU/Linux"), BOOT_SECONDS)
+    vm.screen.wait_for(lambda screen: selected(screen).endswith("Debian GNU/Linux"))
     choose(vm, "Saved on the ESP")
     vm.screen.press("enter")
-    vm.screen.expect(r"Starting Saved on the ESP\.\.\.", BOOT_SECONDS)  # all is written by then
+    vm.screen.expect(r"Starting Saved on the ESP\.\.\.")  # all is written by then
 
     _reset(vm)
     await_menu(vm, "Debian from the ESP")

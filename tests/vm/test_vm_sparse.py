@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from vm_machine import StartVm
 from vm_sparse import holes, sparse_options
-from vm_steps import HELD, await_menu, booted, open_shell, run
+from vm_steps import HELD, await_menu, booted, enter, open_shell, run
 
 from bootmenu.appliance.samples import SampleDisks
 
@@ -26,7 +26,7 @@ def test_scattered_memory_of_64_gib_is_loaded_into_and_handed_on(
     ranges = run(vm, RANGES)
     assert int(ranges) > len(list(holes()))
     total = run(vm, TOTAL)
-    vm.screen.type("bootmenu boot 'Debian GNU/Linux'\n")
+    enter(vm, "bootmenu boot 'Debian GNU/Linux'")
     assert booted(vm)[0] == disks.release
     assert run(vm, "cat /etc/marker") == "marker: debian"
     assert run(vm, RANGES) == ranges

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 from conftest import image
-from vm_machine import BOOT_SECONDS, StartVm, Vm
-from vm_steps import HELD, await_menu, booted, open_shell, run
+from vm_machine import StartVm, Vm
+from vm_steps import HELD, await_menu, booted, enter, open_shell, run
 
 from bootmenu.appliance.disk import Disk, Filesystem, write_disk
 from bootmenu.appliance.samples import SampleDisks
@@ -96,13 +96,13 @@ def test_third_kernel_finds_the_machine_as_the_second_did(
     open_shell(vm)
     first = facts(vm)
     again = f"quiet console=ttyAMA0 {HELD} generation=2"
-    vm.screen.type(boot("menu.img", again))
-    vm.screen.wait_gone("~ #", BOOT_SECONDS)
+    enter(vm, boot("menu.img", again))
+    vm.screen.wait_gone("~ #")
     await_menu(vm, THIRD.label)
     open_shell(vm)
     assert again in run(vm, "cat /proc/cmdline")
     second = facts(vm)
-    vm.screen.type(boot("third.img", "console=ttyAMA0 generation=3"))
+    enter(vm, boot("third.img", "console=ttyAMA0 generation=3"))
     assert booted(vm)[1] == "console=ttyAMA0 generation=3"
     assert run(vm, "cat /etc/marker") == "marker: third"
     last = facts(vm)
@@ -118,4 +118,4 @@ def test_third_kernel_finds_the_machine_as_the_second_did(
 
 def boot(initrd: str, cmdline: str) -> str:
     """The command that starts the disk's kernel with *initrd*."""
-    return f"bootmenu boot --kernel vda1:/Image --initrd vda1:/{initrd} --append '{cmdline}'\n"
+    return f"bootmenu boot --kernel vda1:/Image --initrd vda1:/{initrd} --append '{cmdline}'"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from vm_machine import StartVm
 from vm_picture import Picture
-from vm_steps import HELD, await_menu, booted, choose, open_shell, run
+from vm_steps import HELD, await_menu, booted, choose, enter, open_shell, run
 
 from bootmenu.appliance.disk import Disk, Filesystem, write_disk
 from bootmenu.appliance.image import debian_kernel, default_cache
@@ -94,7 +94,7 @@ def test_next_kernel_has_both_initrds_and_all_that_the_firmware_said(
     assert not uefi or before[-1] == "2"
     # Only the log tells of it, and a kernel on top of it would lead the next one astray.
     assert ("UEFI table MEMATTR" in run(vm, "bootmenu plan B007-8664:bls:pair.conf")) is uefi
-    vm.screen.type("exit\n")
+    enter(vm, "exit")
     await_menu(vm, "Two initrds")
     choose(vm, "Two initrds")
     vm.screen.press("enter")

@@ -15,12 +15,9 @@ from types import TracebackType
 
 import pexpect
 from vm_qmp import Qmp
-from vm_screen import COLUMNS, LINES, Screen
+from vm_screen import COLUMNS, LINES, SECONDS, Screen
 
 from bootmenu.appliance.vm import VirtualMachine
-
-BOOT_SECONDS = 180
-"""How long a boot may take: emulated, on two busy cores."""
 
 
 class Vm:
@@ -55,9 +52,9 @@ class Vm:
         """Since QEMU was started."""
         return time.monotonic() - self.started
 
-    def wait_end(self, timeout: float = 60) -> None:
+    def wait_end(self) -> None:
         """Until the machine has switched itself off."""
-        self._reader.join(timeout)
+        self._reader.join(SECONDS)
         if self._reader.is_alive():
             raise AssertionError(f"the machine did not end\n{self.screen}")
 

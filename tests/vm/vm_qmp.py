@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from vm_screen import SECONDS
+
 from bootmenu.appliance.vm import HOTPLUG_PORT
 
 
@@ -21,8 +23,8 @@ class QmpError(Exception):
 class Qmp:
     """A client of the QMP socket *path*, which QEMU listens on."""
 
-    def __init__(self, path: Path, timeout: float = 30) -> None:
-        end = time.monotonic() + timeout
+    def __init__(self, path: Path) -> None:
+        end = time.monotonic() + SECONDS
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         while True:
             try:
@@ -32,7 +34,7 @@ class Qmp:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.05)
-        self._socket.settimeout(timeout)
+        self._socket.settimeout(SECONDS)
         self._file = self._socket.makefile("rb")
         self._events: list[dict[str, Any]] = []
         self._read()  # the greeting

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import pyte
 
 COLUMNS, LINES = 80, 24
+SECONDS = 600
+"""How long anything is waited for: emulated on a busy machine, all may take ten times as long."""
 
 KEYS = {
     "up": "\x1b[A",
@@ -133,11 +135,10 @@ class Screen:
 
     # --- waiting ---
 
-    def wait_for(self, what: Condition, timeout: float = 60) -> None:
+    def wait_for(self, what: Condition) -> None:
         """Until the screen shows *what*: a text, a pattern, or what a function finds true.
 
-        Raises AssertionError with a picture of the screen after *timeout* seconds, or when
-        the machine ends.
+        Raises AssertionError with a picture of the screen after SECONDS, or when the machine ends.
         """
 
         def seen() -> bool:
@@ -147,21 +148,21 @@ class Screen:
                 return what.search(self.text) is not None
             return what in self.text
 
-        self._wait(seen, timeout, f"the screen never showed {what!r}")
+        self._wait(seen, f"the screen never showed {what!r}")
 
-    def wait_gone(self, text: str, timeout: float = 60) -> None:
+    def wait_gone(self, text: str) -> None:
         """Until the screen no longer shows *text*."""
-        self._wait(lambda: text not in self.text, timeout, f"the screen kept showing {text!r}")
+        self._wait(lambda: text not in self.text, f"the screen kept showing {text!r}")
 
-    def wait_quiet(self, seconds: float = 1.0, timeout: float = 60) -> None:
+    def wait_quiet(self, seconds: float = 1.0) -> None:
         """Until the machine wrote nothing for *seconds*."""
 
         def quiet() -> bool:
             return time.monotonic() - self._last >= seconds
 
-        self._wait(quiet, timeout, f"the machine was never quiet for {seconds} s")
+        self._wait(quiet, f"the machine was never quiet for {seconds} s")
 
-    def expect(self, pattern: str, timeout: float = 60) -> re.Match[str]:
+    def expect(self, pattern: str) -> re.Match[str]:
         """The first match of *pattern* in what was written since the last call.
 
         For output that is longer than a line of the screen, or scrolls out of it.
@@ -170,23 +171,23 @@ class Screen:
 
         def written() -> bool:
             with self._changed:
-                rest = self._received[self._marked :].decode(errors="replace")
+                rest = self._received[self._marked :].decode(errors="surrogateescape")
             match = re.search(pattern, rest)
             if match is None:
                 return False
-            self._marked += len(rest[: match.end()].encode())
+            self._marked += len(rest[: match.end()].encode(errors="surrogateescape"))
             found.append(match)
             return True
 
-        self._wait(written, timeout, f"the machine never wrote {pattern!r}")
+        self._wait(written, f"the machine never wrote {pattern!r}")
         return found[0]
 
-    def _wait(self, done: Callable[[], bool], timeout: float, failure: str) -> None:
-        end = time.monotonic() + timeout
+    def _wait(self, done: Callable[[], bool], failure: str) -> None:
+        end = time.monotonic() + SECONDS
         while not done():
             left = end - time.monotonic()
             if left <= 0 or self._ended:
-                why = "the machine has ended" if self._ended else f"waited {timeout:.0f} s"
+                why = "the machine has ended" if self._ended else f"waited {SECONDS} s"
                 raise AssertionError(f"{failure}; {why}\n{self}")
             with self._changed:
                 self._changed.wait(min(left, 0.2))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import partial
 
-from vm_machine import BOOT_SECONDS, Vm
+from vm_machine import Vm
 from vm_screen import Screen
 
 HELD = "bootmenu.timeout=-1"
@@ -26,26 +25,28 @@ def selected(screen: Screen) -> str:
 def await_menu(vm: Vm, *titles: str) -> None:
     """Wait until the menu offers *titles*."""
     for title in titles:
-        vm.screen.wait_for(title, BOOT_SECONDS)
-    vm.screen.wait_for(lambda screen: bool(selected(screen)), BOOT_SECONDS)
+        vm.screen.wait_for(title)
+    vm.screen.wait_for(lambda screen: bool(selected(screen)))
 
 
 def choose(vm: Vm, title: str) -> None:
-    """Move down with the arrow keys until *title* is selected."""
+    """Move with the arrow keys until *title* is selected, looking where it is after each."""
     for _ in range(20):
         vm.screen.wait_quiet(0.7)
-        before = selected(vm.screen)
-        if before.endswith(title):
+        lines = vm.screen.lines
+        before = next((line for line in lines if MARK in line), "")
+        wanted = next((line for line in lines if line.endswith(title)), "")
+        if before and before == wanted:
             return
-        vm.screen.press("down")
-        # On a busy machine a key pressed earlier may have counted only now: look again then.
-        with suppress(AssertionError):
-            vm.screen.wait_for(partial(_moved, before), 10)
+        if before:  # else the screen stopped in the middle of a change
+            up = wanted and lines.index(wanted) < lines.index(before)
+            vm.screen.press("up" if up else "down")
+            vm.screen.wait_for(partial(_moved, before))
     raise AssertionError(f"{title!r} cannot be reached\n{vm.screen}")
 
 
 def _moved(before: str, screen: Screen) -> bool:
-    return selected(screen) != before
+    return selected(screen) not in {"", before}
 
 
 def find_in_tree(vm: Vm, name: str) -> None:
@@ -63,7 +64,13 @@ def add_property(vm: Vm, node: str, text: str) -> None:
     vm.screen.wait_for(f"New property of {node}:")
     vm.screen.type(text)
     vm.screen.press("enter")
-    vm.screen.wait_for("Enter change", 60)
+    vm.screen.wait_for("Enter change")
+
+
+def enter(vm: Vm, command: str) -> None:
+    """Type *command* at the shell's prompt, as soon as it stands."""
+    vm.screen.expect(PROMPT)
+    vm.screen.type(f"{command}\n")
 
 
 def open_shell(vm: Vm) -> None:
@@ -76,13 +83,12 @@ def open_shell(vm: Vm) -> None:
 
 def booted(vm: Vm) -> tuple[str, str]:
     """Wait for the second kernel's system: its release and its cmdline, byte for byte."""
-    match = vm.screen.expect(r"booted (\S+) with: ([^\r\n]*)\r*\n", BOOT_SECONDS)
+    match = vm.screen.expect(r"booted (\S+) with: ([^\r\n]*)\r*\n")
     return match[1], match[2]
 
 
-def run(vm: Vm, command: str, *, timeout: float = 120) -> str:
+def run(vm: Vm, command: str) -> str:
     """The output of *command*, typed at the shell of the system that came up."""
-    vm.screen.expect(PROMPT, 120)
-    vm.screen.type(f"echo BEGIN; {command}; echo END\n")
-    output = vm.screen.expect(r"(?s)\nBEGIN\r*\n(.*?)END\r*\n", timeout)[1]
+    enter(vm, f"echo BEGIN; {command}; echo .END.")  # whose dots are not in base64
+    output = vm.screen.expect(r"(?s)\nBEGIN\r*\n(.*?)\.END\.\r*\n")[1]
     return re.sub(r"\r", "", output).strip()
