@@ -87,6 +87,20 @@ def no_kexec_for_real(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
     return seen
 
 
+def held() -> tuple[int, int]:
+    """The descriptors and the threads of this process."""
+    gc.collect()
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """No descriptor and no thread is left of a test, whatever those before it have left."""
+    before = held()
+    yield
+    assert held() == before
+
+
 class Pieces:
     """A stream of odd pieces, as a decompressor gives them; or one that ends in an error."""
 
@@ -99,14 +113,12 @@ class Pieces:
             raise self.error
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "nothing_left")
 def test_files_streams_and_buffers_reach_the_kernel_as_they_are(
     tmp_path: Path, no_kexec_for_real: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "image"
     path.write_bytes(os.urandom(7 << 20))
-    descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    threads = threading.active_count()
     monkeypatch.setattr(answer, "number", 0)
     pieces = os.urandom(3_000_000), b"", os.urandom(2 << 20), b"x" * 777
     stream = Pieces(*pieces, size=6_000_001)
@@ -124,22 +136,17 @@ def test_files_streams_and_buffers_reach_the_kernel_as_they_are(
     expected[3] = b"".join(pieces)  # the digest is of what the source gave
     assert [s.digest for s in loaded.segments] == [hashlib.sha256(e).hexdigest() for e in expected]
     gc.collect()
-    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
-    assert threading.active_count() == threads
     assert str(path) not in Path("/proc/self/maps").read_text()
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "nothing_left")
 def test_load_that_has_no_room_is_refused_and_leaves_nothing_behind(
     no_kexec_for_real: list[Call],
 ) -> None:
     """Not even addresses for it: 64 TiB are more than a process may have."""
-    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(KexecError, match=r"not enough free memory .ENOMEM"):
         call.load(plan(b"abc", Pieces(size=1 << 46)))
     assert not no_kexec_for_real
-    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
-    assert threading.active_count() == 1
 
 
 def test_load_that_runs_out_of_memory_midway_says_so(
@@ -211,7 +218,7 @@ def test_crash_kernel_replaces_and_fails_as_such(
     ]
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "nothing_left")
 @pytest.mark.parametrize("size", [100, 3 << 20, 9 << 20])
 def test_stream_that_fails_midway_or_at_its_end_fails_the_load(
     size: int, no_kexec_for_real: list[Call], monkeypatch: pytest.MonkeyPatch
@@ -223,7 +230,6 @@ def test_stream_that_fails_midway_or_at_its_end_fails_the_load(
     with pytest.raises(ImageError, match="vmlinuz: truncated"):
         call.load(plan(Pieces(b"x" * size, size=size, error=error), b"abc"))
     assert not [call for call in no_kexec_for_real if call.entry]
-    assert threading.active_count() == 1
 
 
 def test_progress_counts_all_bytes(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from bootmenu.parsers.grub.interpreter import ExhaustedError, Interpreter, Leave
 
 COLUMNS = 79
 """Characters after which GRUB's console begins a new line."""
-SECONDS = 20
-"""How long GRUB may take for a batch; one script takes 30 ms, most of it for the start."""
+SECONDS = 120
+"""How long GRUB may take for a batch on a busy machine; one script takes 30 ms."""
 
 Output = list[str] | None
 """The lines that a script prints; None for one that does not come to its end."""

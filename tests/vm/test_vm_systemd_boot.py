@@ -16,6 +16,7 @@ from typing import Any
 
 import pexpect
 import pytest
+from vm_screen import SECONDS
 
 from bootmenu.appliance.debian import fetch
 from bootmenu.appliance.image import default_cache
@@ -36,7 +37,6 @@ TYPES = {  # of the partitions, by the folder of a tree
 }
 MIB = 1 << 20
 SIZE = 40  # of a partition, in MiB
-SECONDS = 180
 PAGE = "Press any key to continue"
 HIGHLIGHTED = r"\x1b\[47m +([^\x1b]*?) +\x1b"
 ATTEMPTS = 3
