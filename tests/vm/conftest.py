@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -17,12 +17,19 @@ from bootmenu.appliance.samples import SampleDisks
 from bootmenu.appliance.vm import QUIET, VirtualMachine
 from bootmenu.model import Arch
 
+BuildImage = Callable[[Arch], BuildResult]
 
-@cache
-def image(arch: Arch) -> BuildResult:
-    """The appliance's image, of the code as it stands."""
-    folder = default_cache()
-    return build(arch, folder / "tests" / arch, cache=folder, report=print)
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> BuildImage:
+    """Builds the appliance's image, of the code as it stands, in a folder of this run alone."""
+
+    @cache
+    def built(arch: Arch) -> BuildResult:
+        folder = tmp_path_factory.mktemp(f"image-{arch}")
+        return build(arch, folder, cache=default_cache(), report=print)
+
+    return built
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +39,7 @@ def disks() -> SampleDisks:
 
 
 @pytest.fixture
-def start_vm() -> Iterator[StartVm]:
+def start_vm(image: BuildImage) -> Iterator[StartVm]:
     """Start the image with drives and any field of VirtualMachine: start_vm(disk, memory=384)."""
     with ExitStack() as machines:
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from conftest import image
 from vm_machine import StartVm, Vm
 from vm_steps import HELD, await_menu, booted, enter, open_shell, run
 
+from bootmenu.appliance import BuildResult
 from bootmenu.appliance.disk import Disk, Filesystem, write_disk
 from bootmenu.appliance.samples import SampleDisks
 from bootmenu.appliance.tree import Node, Tree
@@ -72,7 +73,11 @@ def facts(vm: Vm) -> Facts:
 
 
 @pytest.fixture(scope="module")
-def third(disks: SampleDisks, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def third(
+    disks: SampleDisks,
+    image: Callable[[Arch], BuildResult],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     """The disk with the boot menu itself, and a system that it starts."""
     built = image(Arch.ARM64)
     files = {
