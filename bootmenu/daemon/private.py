@@ -34,7 +34,7 @@ def private_daemon(arguments: Sequence[str]) -> Iterator[str]:
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener,
             log.open("wb") as errors,
         ):
-            listener.bind(path)
+            _bind(listener, path)
             listener.listen()
             descriptor = listener.fileno()
             child = subprocess.Popen(
@@ -79,6 +79,15 @@ def _last_words(log: Path, error: DaemonError) -> DaemonError:
     if not said:
         said, hints = lines[-1:], []
     return DaemonError(said[0] if said else error.message, hint=hints[0] if hints else error.hint)
+
+
+def _bind(listener: socket.socket, path: str) -> None:
+    try:
+        listener.bind(path)
+    except OSError as error:  # the kernel takes 107 bytes
+        reason = error.strerror or str(error)
+        hint = "TMPDIR=/tmp before the command takes a folder of a shorter name"
+        raise DaemonError(f"{path}: no socket can be made: {reason}", hint=hint) from error
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

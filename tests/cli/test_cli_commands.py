@@ -246,6 +246,18 @@ def test_what_keeps_a_private_daemon_from_starting_is_said() -> None:
     ]
 
 
+def test_a_folder_too_deep_for_a_socket_is_named(disk: Path, tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 100)
+    deep.mkdir()
+    done = bootmenu("plan", "The debian", "--root", disk, TMPDIR=str(deep))
+    assert done.returncode == 1
+    error, hint = done.stderr.splitlines()
+    assert error.startswith(f"bootmenu: {deep}/bootmenu-")
+    assert error.endswith("/socket: no socket can be made: AF_UNIX path too long")
+    assert hint.startswith("hint: TMPDIR=/tmp before the command")
+    assert list(deep.iterdir()) == []
+
+
 def test_what_is_no_capture_costs_neither_memory_nor_patience(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with (tmp_path / "large").open("wb") as file:
