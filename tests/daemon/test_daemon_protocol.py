@@ -315,7 +315,7 @@ async def test_files_of_the_running_system_are_for_root(
 async def test_a_daemon_ends_even_if_its_countdown_begins_just_then(
     served: Served, fdt: bytes
 ) -> None:
-    daemon = served.start(fdt)
+    daemon = served.start(fdt, settle=0.0)
     await daemon._examined.wait()
     await asyncio.sleep(0.1)
     assert served.serving is not None
