@@ -12,7 +12,7 @@ from bootmenu.daemon import boot
 from bootmenu.daemon import interface as wire
 from bootmenu.daemon.threads import in_thread
 from bootmenu.errors import CancelledError, KexecError
-from bootmenu.model import Finding, LoadPlan, Machine, Method, Severity
+from bootmenu.model import Finding, LoadPlan, Machine, Method, Rename, Save, Severity
 
 Planned = Callable[[Method], Awaitable[LoadPlan]]
 """Gives the plan for a call, checked. Raises BootmenuError."""
@@ -28,6 +28,15 @@ class Activity:
     phase: wire.Phase = wire.Phase.loading
     progress: wire.Progress | None = None
     cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class Loaded:
+    """What was loaded last, to be started or to wait for a crash; all empty where nothing is."""
+
+    title: str = ""
+    plan: str = ""  # as JSON
+    writes: tuple[Save | Rename, ...] = ()  # what starting it has to write
 
 
 async def load(

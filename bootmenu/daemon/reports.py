@@ -136,7 +136,7 @@ def loaded(daemon: BootDaemon, *, panic: bool = False) -> str:
 
     Raises UsageError when nothing was.
     """
-    said = daemon.crash_plan if panic else daemon.loaded_plan
+    said = (daemon.crash if panic else daemon.loaded).plan
     if not said:
         raise UsageError("nothing was loaded by this bootmenud", hint="load an entry first")
     return said

@@ -20,22 +20,13 @@ from bootmenu.daemon.convert import (
 )
 from bootmenu.daemon.countdown import Autoboot, Default, default_of
 from bootmenu.daemon.inventory import PATIENCE, Inventory, Scan
-from bootmenu.daemon.loading import Activity
+from bootmenu.daemon.loading import Activity, Loaded
 from bootmenu.daemon.publish import Publisher
 from bootmenu.daemon.situation import ShownEntries, Situation
 from bootmenu.daemon.threads import in_thread
 from bootmenu.discover.sources import Source
 from bootmenu.errors import BootmenuError, CancelledError, DaemonError, UsageError
-from bootmenu.model import (
-    LOCAL,
-    BlockDevice,
-    BootRequest,
-    LoadPlan,
-    Machine,
-    Method,
-    Rename,
-    Save,
-)
+from bootmenu.model import LOCAL, BlockDevice, BootRequest, LoadPlan, Machine, Method
 
 SETTLE = 10.0
 """Seconds that the countdown waits for devices that are still being read."""
@@ -93,10 +84,7 @@ class BootDaemon:
         self._message = ""
         self._errors: list[str] = []
         self._shown = ShownEntries()
-        self._loaded = ""  # the title of what is loaded
-        self._writes: tuple[Save | Rename, ...] = ()  # what starting that has to write
-        self.loaded_plan = ""
-        self.crash_plan = ""
+        self.loaded, self.crash = Loaded(), Loaded()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # --- life ---
@@ -371,7 +359,7 @@ class BootDaemon:
         """Start what was loaded. Raises BootmenuError."""
         if not await boot.is_loaded():
             raise UsageError("nothing is loaded", hint="load an entry first")
-        title = self._loaded or "the loaded kernel"
+        title = self.loaded.title or "the loaded kernel"
         if not self._owner:
             boot.check_hand_over()
         activity = self._begin(title)
@@ -464,23 +452,23 @@ class BootDaemon:
                 machine=machine,
                 cancel=activity.cancel,
             )
+        made = Loaded(asked.title, said, asked.writes)
         if panic:
-            self.crash_plan = said
+            self.crash = made
         else:
-            self._loaded, self._writes, self.loaded_plan = asked.title, asked.writes, said
+            self.loaded = made
         return plan
 
     def _forget(self, *, panic: bool) -> None:
         """What was loaded, or with *panic* waits for a crash, is not any more."""
         if panic:
-            self.crash_plan = ""
-            return
-        self._loaded = self._message = self.loaded_plan = ""
-        self._writes = ()
+            self.crash = Loaded()
+        else:
+            self.loaded, self._message = Loaded(), ""
 
     async def _write(self) -> list[str]:
         """Write what the entry saves when it boots; what could not be written, in words."""
-        writes, self._writes = self._writes, ()
+        writes, self.loaded.writes = self.loaded.writes, ()
         failures = await saving.write(writes, self.inventory.volumes, self._source)
         for failure in failures:
             _log.warning("%s", shown(failure))
