@@ -83,7 +83,8 @@ def test_crash_kernel_shows_the_memory_of_the_one_that_crashed(
     ]
 
     enter(vm, "python3 /tools/now.py")
-    address = int(vm.screen.expect(r"the page lies at (0x\w+)\.")[1], 16)
+    address = int(vm.screen.expect(r"the page lies at (0x\w+)\. Enter")[1], 16)
+    vm.screen.press("enter")
     assert booted(vm) == (disks.release, plan["cmdline"])
     assert plan["cmdline"].endswith(cmdline)
     memory = int(run(vm, "grep MemTotal /proc/meminfo").split()[1]) << 10
