@@ -1,9 +1,9 @@
 """Segments that are read, or unpacked, at the moment at which the kernel takes them.
 
 The system call runs in the caller's thread and faults at each chunk of a buffer that it has not
-seen; a thread here answers with the next chunk, forgets the one before, and makes the one after
-it ready while the kernel copies. So neither a file nor what a decompressor gives is ever held
-as a whole.
+seen; a thread here answers with the next chunk and forgets the one before, and another one makes
+the one after it ready while the kernel copies. So neither a file nor what a decompressor gives is
+ever held as a whole, and a disk that hangs holds up its reader alone: the load can be given up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -32,7 +32,9 @@ Progress = Callable[[str, int, int], None]
 """Told of a step, the bytes handed over and the bytes in all."""
 
 _KEPT = 64 << 20  # bytes; of a load that is larger, what was read is not worth its memory
-_BUFFERS = 5  # one that is filled, one that is handed over, and those that wait for their digest
+_BUFFERS = 3  # beside the one that each segment waits with: those that wait for their digest
+_LOOK = 0.2  # seconds between two looks whether a load that waits for a disk was given up
+_PATIENCE = 1.0  # seconds in which a reader ends, unless its disk hangs
 
 
 @dataclass(slots=True)
@@ -43,15 +45,16 @@ class _Served:
     segment: Segment
     region: Region
     chunks: Generator[Chunk]
-    ready: Chunk | None = None  # the next one, if it was read already
+    # The next chunk, or why there is none: asked for until all are given.
+    read: queue.SimpleQueue[Chunk | Exception] = field(default_factory=queue.SimpleQueue)
     given: int = 0  # bytes that the kernel has
 
 
 class _Buffers:
-    """A few buffers of one chunk each, used again and again."""
+    """*count* buffers of one chunk each, used again and again."""
 
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _BUFFERS * CHUNK)
+    def __init__(self, count: int) -> None:
+        self._memory = mmap.mmap(-1, count * CHUNK)
         self._free: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
         whole = memoryview(self._memory)
         for start in range(0, len(whole), CHUNK):
@@ -87,10 +90,13 @@ class Streams:
         self._done = 0
         self._started = time.monotonic()
         self._served: list[_Served] = []
-        self._chunks = _Buffers()
+        self._asked: queue.SimpleQueue[_Served | None] = queue.SimpleQueue()
+        read = [one for one in segments if not isinstance(one.source, bytes | memoryview)]
+        self._chunks = _Buffers(_BUFFERS + len(read))
         self.error: BootmenuError | None = None
         self.buffers: dict[int, Any] = {}
-        self._thread = threading.Thread(target=self._serve, name="kexec-streams", daemon=True)
+        self._server = threading.Thread(target=self._serve, name="kexec-streams", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="kexec-reader", daemon=True)
         self._open = ExitStack()
         with self._open:
             self._digests = Digests()
@@ -112,12 +118,14 @@ class Streams:
         self._userfault.watch(region)
         keep = self._total <= _KEPT
         pieces = chunks(source, mmap.PAGESIZE, self._chunks.take, keep=keep)
-        self._open.callback(pieces.close)
-        self._served.append(_Served(number, segment, region, pieces))
+        served = _Served(number, segment, region, pieces)
+        self._served.append(served)
+        self._asked.put(served)
         self.buffers[number] = region.buffer
 
     def __enter__(self) -> Streams:
-        self._thread.start()
+        self._reader.start()
+        self._server.start()
         return self
 
     def __exit__(
@@ -127,7 +135,9 @@ class Streams:
         traceback: TracebackType | None,
     ) -> None:
         os.eventfd_write(self._stop, 1)
-        self._thread.join()
+        self._server.join()
+        self._asked.put(None)
+        self._reader.join(_PATIENCE)
         self._open.close()
 
     def digests(self) -> dict[int, str]:
@@ -137,12 +147,21 @@ class Streams:
         """
         return self._digests.results()
 
+    def _read(self) -> None:
+        """Read what is asked for. In the end let go of the files, however late that may be."""
+        while (served := self._asked.get()) is not None:
+            try:
+                served.read.put(next(served.chunks))
+            except Exception as error:
+                served.read.put(error)
+        for served in self._served:
+            served.chunks.close()
+
     def _serve(self) -> None:
         while (address := self._userfault.wait(self._stop)) is not None:
             try:
                 served, offset = self._place(address)
                 self._answer(served, offset)
-                served.ready = next(served.chunks, None)
             except BootmenuError as error:
                 self._fail(error)
             except OSError as error:  # there is no page for what was read
@@ -163,19 +182,20 @@ class Streams:
         segment, region, start = served.segment, served.region, served.given
         if self.error is not None:
             raise self.error
-        if self._cancel is not None and self._cancel.is_set():
-            raise CancelledError
+        self._check_cancelled()
         if not start <= offset < start + CHUNK:
             raise KexecError(
                 f"{segment.name}: the kernel read it out of order, at byte {offset:,}",
                 errno=0,
                 hint="please report this, with the kernel's version",
             )
-        chunk = served.ready or next(served.chunks)
+        chunk = self._next(served)
         self._userfault.fill(region.address + start, chunk.buffer[: chunk.length])
         if start:
             region.let_go(start - CHUNK, CHUNK)
         served.given += chunk.length
+        if served.given < region.size:
+            self._asked.put(served)
         self._digests.add(
             served.number,
             chunk.buffer[: chunk.filled],
@@ -183,6 +203,22 @@ class Streams:
         )
         self._done += min(chunk.length, segment.bufsz - start)
         self._tell(segment.name)
+
+    def _next(self, served: _Served) -> Chunk:
+        """The next chunk of *served*, waited for until the load is given up."""
+        while True:
+            try:
+                found = served.read.get(timeout=_LOOK)
+            except queue.Empty:
+                self._check_cancelled()
+                continue
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    def _check_cancelled(self) -> None:
+        if self._cancel is not None and self._cancel.is_set():
+            raise CancelledError
 
     def _fail(self, error: BootmenuError) -> None:
         self.error = self.error or error

@@ -263,6 +263,66 @@ def test_load_can_be_cancelled(tmp_path: Path, no_kexec_for_real: list[Call]) ->
     assert not [call for call in no_kexec_for_real if call.entry]
 
 
+class Hanging:
+    """A stream whose disk neither answers nor fails, until *answers* is set."""
+
+    size = 12 << 20
+
+    def __init__(self) -> None:
+        self.asked, self.answers, self.closed = (threading.Event() for _ in range(3))
+
+    def pieces(self) -> Iterator[bytes]:
+        try:
+            yield bytes(5 << 20)
+            self.asked.set()
+            self.answers.wait()
+        finally:
+            self.closed.set()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_load_from_a_disk_that_hangs_can_be_cancelled(no_kexec_for_real: list[Call]) -> None:
+    disk, cancel = Hanging(), threading.Event()
+
+    def give_up() -> None:
+        disk.asked.wait()
+        cancel.set()
+
+    person = threading.Thread(target=give_up)
+    person.start()
+    with pytest.raises(CancelledError):
+        call.load(plan(disk, b"abc"), cancel=cancel)
+    assert not [call for call in no_kexec_for_real if call.entry]
+    assert not disk.closed.is_set(), "it was not read to its end"
+    disk.answers.set()
+    (reader,) = (thread for thread in threading.enumerate() if thread.name == "kexec-reader")
+    reader.join(60)
+    assert disk.closed.is_set(), "what was open is closed when the disk answers after all"
+    person.join()
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_segments_that_are_looked_into_before_the_load_are_loaded_all_the_same(
+    tmp_path: Path, no_kexec_for_real: list[Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """riscv64's kernel looks for the device tree in the beginning of each."""
+    path, size = tmp_path / "vmlinux", 5 << 20
+    path.write_bytes(bytes(range(256)) * (10 * size // 256))
+    taking = call._kexec_load  # what stands for it here
+
+    def looking(entry: int, table: Any, count: int, arch: Arch | None, panic: bool) -> int:
+        from bootmenu.kexec._abi import ffi
+
+        for row in (table[number] for number in range(count)):
+            assert taken(ffi.buffer(row.buf, 40)) == path.read_bytes()[:40]
+        return taking(entry, table, count, arch, panic)
+
+    monkeypatch.setattr(call, "_kexec_load", looking)
+    monkeypatch.setattr(answer, "number", 0)
+    call.load(plan(*(FileSlice(str(path), part * size, size) for part in range(10))))
+    assert no_kexec_for_real[-1].buffers == [path.read_bytes()[:size]] * 10
+
+
 @pytest.mark.usefixtures("way")
 def test_file_that_shrank_or_went(tmp_path: Path) -> None:
     path = tmp_path / "image"
