@@ -66,6 +66,7 @@ class Inventory:
         self._listed = False
         self._news = 0  # how many there were
         self._latest: dict[str, int] = {}  # the number of the last one, by device
+        self._held: list[DeviceEvent] | None = None  # those that have to wait, while any must
         self._tasks: set[asyncio.Task[None]] = set()
         self._gathered: tuple[list[Configuration], dict[str, BootEntry]] | None = None
 
@@ -143,7 +144,20 @@ class Inventory:
         """Take note of what happened to a device."""
         self._news += 1
         self._latest[event.device.name] = self._news
-        self._take(event)
+        if self._held is None:
+            self._take(event)
+        else:
+            self._held.append(event)
+
+    def hold(self) -> None:
+        """Let go of no volume, whatever happens to its device: files of it are being loaded."""
+        self._held = []
+
+    def release(self) -> None:
+        """Take up what happened since :meth:`hold`."""
+        events, self._held = self._held or [], None
+        for event in events:
+            self._take(event)
 
     def _take(self, event: DeviceEvent) -> None:
         known = self._records.get(event.device.name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from bootmenu.daemon import boot
 from bootmenu.daemon import interface as wire
@@ -16,6 +16,9 @@ from bootmenu.model import Finding, LoadPlan, Machine, Method, Rename, Save, Sev
 
 Planned = Callable[[Method], Awaitable[LoadPlan]]
 """Gives the plan for a call, checked. Raises BootmenuError."""
+
+LOOK = 0.2
+"""Seconds between two looks whether a load that is planned was given up."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,39 +50,50 @@ async def load(
     method: Method,
     machine: Callable[[], Machine],
     cancel: threading.Event,
+    panic: bool,
 ) -> tuple[LoadPlan, str]:
     """Load what *planned* gives for *method*; give it back with digests, and as JSON.
 
     *ready* is called when the plan is good, and may raise. AUTO goes on with the file call when
     the classic one turns out to be forbidden. Once *cancel* is set, at whatever moment, nothing
-    stays loaded. Raises BootmenuError, CancelledError among them.
+    stays loaded; nothing that waits for a crash, with *panic*. Raises BootmenuError,
+    CancelledError among them.
     """
-    plan = await planned(method)
-    ready()
-    if cancel.is_set():
-        await _give_up(plan)
     try:
-        done = await boot.load(plan, progress, cancel)
-    except KexecError as refusal:
-        other = method is Method.AUTO and plan.method is Method.CLASSIC
-        if not other or not await boot.file_call_may_do(refusal, machine, panic=plan.panic):
-            raise
-        _log.warning("%s; trying kexec_file_load", refusal.message)
-        plan = await planned(Method.FILE)
-        done = (await boot.load(plan, progress, cancel)).with_findings((_instead(refusal),))
-    # As text, for later: the plan itself holds the whole kernel when that was compressed.
-    said = await in_thread(lambda: boot.render(done, machine(), json=True))
-    if cancel.is_set():  # too late for the call: whoever did it was told that it would do
-        await _give_up(plan)
+        plan = await _planned(planned(method), cancel)
+        ready()
+        try:
+            done = await boot.load(plan, progress, cancel)
+        except KexecError as refusal:
+            other = method is Method.AUTO and plan.method is Method.CLASSIC
+            if not other or not await boot.file_call_may_do(refusal, machine, panic=panic):
+                raise
+            _log.warning("%s; trying kexec_file_load", refusal.message)
+            plan = await _planned(planned(Method.FILE), cancel)
+            done = (await boot.load(plan, progress, cancel)).with_findings((_instead(refusal),))
+        # As text, for later: the plan itself holds the whole kernel when that was compressed.
+        said = await in_thread(lambda: boot.render(done, machine(), json=True))
+        if cancel.is_set():  # too late for the call: whoever did it was told that it would do
+            raise CancelledError
+    except CancelledError:
+        await boot.unload(panic=panic)  # even what was there before
+        raise
     for line in _loaded(done):
         _log.info("%s", line)
     return done, said
 
 
-async def _give_up(plan: LoadPlan) -> NoReturn:
-    """Raise CancelledError: nothing is loaded, not even what was before."""
-    await boot.unload(panic=plan.panic)
-    raise CancelledError
+async def _planned(planning: Awaitable[LoadPlan], cancel: threading.Event) -> LoadPlan:
+    """What *planning* gives, unless *cancel* is set: it may be waiting for a disk that hangs."""
+    task = asyncio.ensure_future(planning)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=LOOK)
+            if cancel.is_set():
+                raise CancelledError
+    finally:
+        task.cancel()
+    return task.result()
 
 
 def _instead(refusal: KexecError) -> Finding:

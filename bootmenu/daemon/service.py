@@ -376,7 +376,8 @@ class BootDaemon:
         self._check_idle()
         async with self._unloading:
             await boot.unload(panic=panic)
-            self._forget(panic=panic)
+            self._keep(Loaded(), panic=panic)
+        self._message = ""
         self._changed()
 
     async def rescan(self) -> None:
@@ -396,6 +397,7 @@ class BootDaemon:
         self._autoboot.stop()
         self._message = ""
         self._activity = Activity(title)
+        self.inventory.hold()
         self.publisher.touch()
         return self._activity
 
@@ -406,6 +408,7 @@ class BootDaemon:
 
     def _end(self) -> None:
         self._activity = None
+        self.inventory.release()
         self._changed()
 
     def _failed(self, title: str, error: BootmenuError) -> None:
@@ -441,30 +444,31 @@ class BootDaemon:
         def ready() -> None:
             if leaving and not self._owner:
                 boot.check_hand_over()
-            self._forget(panic=panic)
+            self._keep(Loaded(), panic=panic)
 
         async with self._unloading:  # what began before would forget this one
-            plan, said = await loading.load(
-                planned,
-                ready,
-                progress,
-                method=method,
-                machine=machine,
-                cancel=activity.cancel,
-            )
-        made = Loaded(asked.title, said, asked.writes)
-        if panic:
-            self.crash = made
-        else:
-            self.loaded = made
+            try:
+                plan, said = await loading.load(
+                    planned,
+                    ready,
+                    progress,
+                    method=method,
+                    machine=machine,
+                    cancel=activity.cancel,
+                    panic=panic,
+                )
+            except CancelledError:
+                self._keep(Loaded(), panic=panic)
+                raise
+        self._keep(Loaded(asked.title, said, asked.writes), panic=panic)
         return plan
 
-    def _forget(self, *, panic: bool) -> None:
-        """What was loaded, or with *panic* waits for a crash, is not any more."""
+    def _keep(self, loaded: Loaded, *, panic: bool) -> None:
+        """Remember what is loaded now, or with *panic* waits for a crash."""
         if panic:
-            self.crash = Loaded()
+            self.crash = loaded
         else:
-            self.loaded, self._message = Loaded(), ""
+            self.loaded = loaded
 
     async def _write(self) -> list[str]:
         """Write what the entry saves when it boots; what could not be written, in words."""

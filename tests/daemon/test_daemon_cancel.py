@@ -19,7 +19,7 @@ from daemon_served import Kernel, Menu, Served
 from bootmenu.daemon import boot
 from bootmenu.daemon.interface import Failed, Method, Phase
 from bootmenu.errors import KexecError
-from bootmenu.model import KexecLimits
+from bootmenu.model import FileSlice, KexecLimits
 from bootmenu.model import Method as Call
 
 SAID = "the load was cancelled, nothing is loaded"
@@ -95,6 +95,52 @@ async def test_a_load_that_is_cancelled_before_it_begins_leaves_nothing_loaded_e
         await menus[0].call("Load", request=request)
     assert failed.value.parameters["message"] == SAID
     assert not kernel.loaded()
+
+
+async def test_a_load_whose_disk_hangs_while_it_is_planned_can_be_cancelled(
+    menus: list[Menu], kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = menus[0].request("Debian")
+    await menus[0].call("Load", request=request)
+    asked, answers, find = threading.Event(), threading.Event(), boot.locate
+
+    def hang(*arguments: Any) -> FileSlice:
+        asked.set()
+        answers.wait()
+        return find(*arguments)
+
+    monkeypatch.setattr(boot, "locate", hang)
+    booting = asyncio.create_task(menus[0].call("Boot", request=request))
+    await until(asked.is_set)
+    await menus[1].call("Cancel")
+    with pytest.raises(Failed) as failed:
+        await booting
+    assert failed.value.parameters["message"] == SAID
+    assert not kernel.loaded()
+    with pytest.raises(Failed):
+        await menus[0].call("Loaded")
+    monkeypatch.setattr(boot, "locate", find)
+    await menus[0].call("Load", request=request)
+    answers.set()
+    assert kernel.calls.count("load") == 2, "what is planned at last is not loaded any more"
+
+
+async def test_a_disk_is_not_let_go_while_it_is_loaded_from(
+    served: Served, menus: list[Menu], kernel: Kernel, tmp_path: Path
+) -> None:
+    kernel.goes_on.clear()
+    loading = asyncio.create_task(menus[0].call("Load", request=menus[0].request("Debian")))
+    await until(lambda: "load" in kernel.calls)
+    served.disks.plug(tmp_path / "disk", "vda1", label="renamed")
+    bls(tmp_path / "stick", "live", title="Live")
+    served.disks.plug(tmp_path / "stick", "sda1")
+    served.disks.unplug("sda1")
+    await asyncio.sleep(0.1)
+    assert served.disks.closed == []
+    kernel.goes_on.set()
+    await loading
+    await until(lambda: served.disks.closed == ["vda1"])
+    await menus[0].until(lambda s: [one.title for one in s.devices] == ["renamed (vda1)"])
 
 
 async def test_a_load_is_cancelled_up_to_its_very_end(
