@@ -6,7 +6,6 @@ The loader and the system calls run in threads, so that the menus stay alive mea
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -224,14 +223,18 @@ async def is_loaded() -> bool:
 async def jump(lines: Sequence[str], close_volumes: Callable[[float], Awaitable[None]]) -> None:
     """Leave a machine that is ours alone: returns only by raising BootmenuError.
 
-    *lines* are the last that its consoles show.
+    *lines* are the last that its consoles show. A disk on which Linux would wait for ever is
+    said, as a DaemonError.
     """
 
     def last() -> None:
+        from bootmenu.discover.requests import unanswered
         from bootmenu.kexec import call
 
+        if disks := ", ".join(unanswered()):
+            hint = "unplug it, or wait until Linux gives it up; then start this again"
+            raise DaemonError(f"{disks} does not answer, and Linux would wait for it", hint=hint)
         say_last("\r\n".join(shown(line) for line in lines))
-        os.sync()
         call.execute()
 
     await asyncio.sleep(PAINT)

@@ -25,6 +25,9 @@ from bootmenu.kexec.system import calls, libc
 from bootmenu.kexec.userfault import Userfault
 from bootmenu.model import Arch, LoadPlan, Method
 
+SYNC = 10.0
+"""Seconds that writing may take before the jump. Linux waits for every disk, were it only read."""
+
 _LOADED = ("/sys/kernel/kexec/loaded", "/sys/kernel/kexec_loaded")
 _CRASH_LOADED = ("/sys/kernel/kexec/crash_loaded", "/sys/kernel/kexec_crash_loaded")
 
@@ -146,10 +149,13 @@ def loaded(*, panic: bool = False) -> bool:
 def execute() -> None:
     """Write out what is unwritten and jump into the loaded kernel.
 
-    Returns only by raising KexecError. Unmounting and telling the consoles is the caller's.
+    A disk that hangs is waited for :data:`SYNC` seconds. Returns only by raising KexecError.
+    Unmounting and telling the consoles is the caller's.
     """
     ffi, library = libc()
-    os.sync()
+    writing = threading.Thread(target=os.sync, daemon=True)
+    writing.start()
+    writing.join(SYNC)
     with KernelLog() as log:
         library.syscall(
             calls().reboot,

@@ -34,6 +34,7 @@ Progress = Callable[[str, int, int], None]
 _KEPT = 64 << 20  # bytes; of a load that is larger, what was read is not worth its memory
 _BUFFERS = 3  # beside the one that each segment waits with: those that wait for their digest
 _LOOK = 0.2  # seconds between two looks whether a load that waits for a disk was given up
+_LONG = 3  # seconds without a chunk, after which that is said
 _PATIENCE = 1.0  # seconds in which a reader ends, unless its disk hangs
 
 
@@ -206,11 +207,13 @@ class Streams:
 
     def _next(self, served: _Served) -> Chunk:
         """The next chunk of *served*, waited for until the load is given up."""
+        begun = time.monotonic()
         while True:
             try:
                 found = served.read.get(timeout=_LOOK)
             except queue.Empty:
                 self._check_cancelled()
+                self._tell_waiting(served.segment.name, int(time.monotonic() - begun))
                 continue
             if isinstance(found, Exception):
                 raise found
@@ -237,3 +240,8 @@ class Streams:
         elif seconds > 1:
             step += f", {rate / (1 << 20):.0f} MiB/s, {left:.0f} s left"
         self._progress(step, self._done, self._total)
+
+    def _tell_waiting(self, name: str, seconds: int) -> None:
+        if self._progress is not None and seconds >= _LONG:
+            step = f"loading the {name}, nothing came for {seconds} s"
+            self._progress(step, self._done, self._total)

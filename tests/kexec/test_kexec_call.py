@@ -402,5 +402,23 @@ def test_stuck_processors_are_recognised_in_the_log() -> None:
     assert error.log == log
 
 
+def test_jump_does_not_wait_for_a_disk_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    ffi, _ = system.libc()
+    answers, asked = threading.Event(), []
+
+    class Library:
+        def syscall(self, *arguments: object) -> int:
+            asked.append(arguments)
+            return -1
+
+    monkeypatch.setattr(call, "libc", lambda: (ffi, Library()))
+    monkeypatch.setattr(call, "SYNC", 0.1)
+    monkeypatch.setattr(os, "sync", answers.wait)
+    with pytest.raises(KexecError):
+        call.execute()
+    assert len(asked) == 1
+    answers.set()
+
+
 def test_nothing_is_loaded_here() -> None:
     assert call.loaded() is False
