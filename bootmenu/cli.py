@@ -198,37 +198,49 @@ def _plan(options: argparse.Namespace) -> int:
     import shutil
 
     width = min(max(shutil.get_terminal_size().columns, PLAN_MIN), PLAN_MAX)
-    with _requested(options) as (daemon, request):
+    with _requested(options) as (daemon, request), _Progress() as progress:
         how = {"json": options.json, "width": width, **_how(options)}
-        _print(daemon.verify(_Progress().tell, request=request, **how))
+        report = daemon.verify(progress.tell, request=request, **how)
+    _print(report)
     return 0
 
 
 class _Progress:
-    """How far something that takes over a second is, on one line of standard error."""
+    """How far something that takes over a second is, on one line of standard error.
+
+    For a ``with`` statement, which wipes it out: what follows begins in a line of its own.
+    """
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._shown = False
+        self._shown = ""
 
-    def tell(self, done: int, total: int) -> None:
-        """*done* of *total* bytes were read; the last time with all of them."""
-        if done < total and time.monotonic() - self._started > 1:
-            self._show(f"reading: {done * 100 // total} % of {total >> 20:,} MiB")
-            self._shown = True
-        elif self._shown and done == total:
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
             self._show("")
+
+    def tell(self, step: str, done: int, total: int) -> None:
+        """*step* has done *done* of *total* bytes."""
+        if time.monotonic() - self._started > 1:
+            part = f": {done * 100 // total} % of {total >> 20:,} MiB" if total else ""
+            self._show(printable(step) + part)
 
     def _show(self, text: str) -> None:
         if sys.stderr.isatty():
-            print(f"\r{text:<40}\r", end="", file=sys.stderr, flush=True)
+            print(f"\r{text:<{len(self._shown)}}\r", end="", file=sys.stderr, flush=True)
         elif text and not self._shown:
             print(text, file=sys.stderr, flush=True)
+        self._shown = text
 
 
 def _load(options: argparse.Namespace) -> int:
     with _requested(options) as (daemon, request):
-        for warning in daemon.call("Load", request=request, **_how(options)):
+        with _Progress() as progress:
+            warnings = daemon.load("Load", progress.tell, request=request, **_how(options))
+        for warning in warnings:
             _complain(f"bootmenu: warning: {warning}")
         if options.json:
             _print(daemon.call("Loaded", panic=options.panic))
@@ -236,8 +248,8 @@ def _load(options: argparse.Namespace) -> int:
 
 
 def _boot(options: argparse.Namespace) -> int:
-    with _requested(options) as (daemon, request):
-        daemon.call("Boot", request=request, method=options.method)
+    with _requested(options) as (daemon, request), _Progress() as progress:
+        daemon.load("Boot", progress.tell, request=request, method=options.method)
     return 0
 
 

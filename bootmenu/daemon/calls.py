@@ -8,6 +8,7 @@ it, see bootmenu.daemon.interface, its objects with attributes.
 from __future__ import annotations
 
 import json
+import select
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,8 +22,12 @@ TYPE_CHECKING = False  # that of typing, see arguments.py
 if TYPE_CHECKING:
     from typing import Any
 
-_LOADING = frozenset({"Load", "Boot"})
-"""What may take long, and can be cancelled."""
+Told = Callable[[str, int, int], None]
+"""Told of a step, the bytes done and the bytes in all, 0 where they are not known."""
+
+BRIEF = 1.0
+"""Seconds after which a person is told how far it is."""
+_READ = 1 << 16  # bytes
 
 
 class CallError(DaemonError):
@@ -40,36 +45,52 @@ class Daemon:
         self.path = path
 
     def call(self, method: str, /, **parameters: Any) -> Any:
-        """What *method* of BootInterface returns. Raises CallError or DaemonError.
+        """What *method* of BootInterface returns. Raises CallError or DaemonError."""
+        with self._called(method, parameters) as answers:
+            return _result(answers)
 
-        Ctrl-C cancels a load that it waits for, and waits until that has ended; a second one
-        does not.
+    def load(self, method: str, told: Told, /, **parameters: Any) -> Any:
+        """As :meth:`call`, of Load or Boot; *told* follows it once it is not brief.
+
+        Ctrl-C cancels the load, and waits until that has ended; a second one does not.
         """
         with self._called(method, parameters) as answers:
             try:
-                answers.peek()
+                self._follow(answers, told)
             except KeyboardInterrupt:
-                if method not in _LOADING:
-                    raise
                 with suppress(CallError):  # it has just ended by itself
                     self.call("Cancel")
-            result, _ = _answer(answers)
-        return next(iter(vars(result).values()), None)  # a method has one result, or none
+            return _result(answers)
+
+    def _follow(self, answers: BufferedReader, told: Told) -> None:
+        """Tell of the states until there is an answer."""
+        if select.select([answers], [], [], BRIEF)[0]:
+            return
+        with self._called("Watch", {}, more=True) as states:
+            begun = b""
+            while answers not in select.select([answers, states], [], [])[0]:
+                if not (news := states.read1(_READ)):
+                    return  # the daemon ends
+                *replies, begun = (begun + news).split(b"\0")
+                if replies:
+                    state = json.loads(replies[-1])["parameters"]["state"]
+                    now = state.get("progress") or {"step": state["status"], "done": 0, "total": 0}
+                    told(now["step"], now["done"], now["total"])
 
     def settled(self) -> Any:
         """The state once the devices have settled, see interface.State. Raises DaemonError."""
         return self.call("Settled")
 
-    def verify(self, told: Callable[[int, int], None], **parameters: Any) -> str:
+    def verify(self, told: Told, **parameters: Any) -> str:
         """What Verify of BootInterface reports in the end: every file is read to its end.
 
-        *told* is told of the bytes that were read and of all. Raises CallError or DaemonError.
+        Raises CallError or DaemonError.
         """
         with self._called("Verify", parameters, more=True) as answers:
             continues = True
             while continues:
                 result, continues = _answer(answers)
-                told(result.reading.done, result.reading.total)
+                told("reading", result.reading.done, result.reading.total)
         return str(result.reading.report)
 
     @contextmanager
@@ -90,6 +111,12 @@ class Daemon:
                     yield answers
             except OSError as error:
                 raise DaemonError(f"bootmenud gave up: {error.strerror}") from error
+
+
+def _result(answers: BufferedReader) -> Any:
+    """What a method returns: one result, or none. Raises CallError or DaemonError."""
+    result, _ = _answer(answers)
+    return next(iter(vars(result).values()), None)
 
 
 def _answer(answers: BufferedReader) -> tuple[Any, bool]:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pexpect
+import pyte
 import pytest
 from daemon_fakes import SECONDS, bls, board, until
 from daemon_served import Kernel, Menu, Served
@@ -227,6 +229,22 @@ async def test_ctrl_c_on_a_command_cancels_its_load(
     assert command.returncode == 1
     await menus[0].until(lambda state: state.phase is Phase.waiting)
     assert not kernel.loaded()
+
+
+async def test_a_command_says_how_far_its_load_is_and_wipes_that_out(
+    served: Served, menus: list[Menu], kernel: Kernel
+) -> None:
+    kernel.goes_on.clear()
+    arguments = ["-c", _COMMAND, served.path, menus[0].request("Debian").entry]
+    command = pexpect.spawn(sys.executable, arguments, timeout=SECONDS, encoding="utf-8")
+    await asyncio.to_thread(command.expect, "reading the kernel: 50 % of 0 MiB")
+    told = command.before + command.after
+    kernel.goes_on.set()
+    told += await asyncio.to_thread(command.read)
+    screen = pyte.Screen(80, 24)
+    pyte.Stream(screen).feed(told)
+    assert "".join(screen.display).strip() == ""
+    assert kernel.loaded()
 
 
 _COMMAND = """

@@ -30,7 +30,7 @@ FIRMWARE = "mmode_resv0@80000000"
 """The node of the memory that OpenSBI keeps; the machine begins with it."""
 LOAD = (
     "bootmenu load --json --kernel vda1:/boot/vmlinuz-{0} --initrd vda1:/boot/initrd.img-{0} "
-    "--append console=ttyS0"
+    "--append console=ttyS0 2>/dev/null"
 )
 
 
