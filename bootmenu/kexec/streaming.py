@@ -125,8 +125,14 @@ class Streams:
         self.buffers[number] = region.buffer
 
     def __enter__(self) -> Streams:
-        self._reader.start()
-        self._server.start()
+        with self._open:
+            self._reader.start()
+            self._open.callback(self._reader.join, _PATIENCE)
+            self._open.callback(self._asked.put, None)
+            self._server.start()
+            self._open.callback(self._server.join)
+            self._open.callback(os.eventfd_write, self._stop, 1)
+            self._open = self._open.pop_all()
         return self
 
     def __exit__(
@@ -135,10 +141,6 @@ class Streams:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        os.eventfd_write(self._stop, 1)
-        self._server.join()
-        self._asked.put(None)
-        self._reader.join(_PATIENCE)
         self._open.close()
 
     def digests(self) -> dict[int, str]:

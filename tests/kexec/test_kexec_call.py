@@ -323,6 +323,23 @@ def test_segments_that_are_looked_into_before_the_load_are_loaded_all_the_same(
     assert no_kexec_for_real[-1].buffers == [path.read_bytes()[:size]] * 10
 
 
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("refused", ["kexec-streams", "kexec-reader"])
+def test_machine_that_has_no_thread_left_leaves_nothing_behind(
+    refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == refused:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError):
+        call.load(plan(Pieces(b"x", size=5 << 20)))
+
+
 @pytest.mark.usefixtures("way")
 def test_file_that_shrank_or_went(tmp_path: Path) -> None:
     path = tmp_path / "image"
