@@ -47,7 +47,7 @@ class _Served:
     region: Region
     chunks: Generator[Chunk]
     # The next chunk, or why there is none: asked for until all are given.
-    read: queue.SimpleQueue[Chunk | Exception] = field(default_factory=queue.SimpleQueue)
+    read: queue.SimpleQueue[Chunk | BaseException] = field(default_factory=queue.SimpleQueue)
     given: int = 0  # bytes that the kernel has
 
 
@@ -155,7 +155,7 @@ class Streams:
         while (served := self._asked.get()) is not None:
             try:
                 served.read.put(next(served.chunks))
-            except Exception as error:
+            except BaseException as error:  # the load waits for an answer, whatever it is
                 served.read.put(error)
         for served in self._served:
             served.chunks.close()
@@ -169,7 +169,9 @@ class Streams:
                 self._fail(error)
             except OSError as error:  # there is no page for what was read
                 self._fail(load_error(error.errno or errno.EFAULT))
-            except Exception as error:
+            except MemoryError:  # a decompressor has no room for its dictionary
+                self._fail(load_error(errno.ENOMEM))
+            except BaseException as error:
                 self._fail(KexecError(f"the load failed midway: {error!r}", errno=0))
 
     def _place(self, address: int) -> tuple[_Served, int]:
@@ -217,7 +219,7 @@ class Streams:
                 self._check_cancelled()
                 self._tell_waiting(served.segment.name, int(time.monotonic() - begun))
                 continue
-            if isinstance(found, Exception):
+            if isinstance(found, BaseException):
                 raise found
             return found
 

@@ -104,7 +104,7 @@ def nothing_left() -> Iterator[None]:
 class Pieces:
     """A stream of odd pieces, as a decompressor gives them; or one that ends in an error."""
 
-    def __init__(self, *pieces: bytes, size: int, error: Exception | None = None) -> None:
+    def __init__(self, *pieces: bytes, size: int, error: BaseException | None = None) -> None:
         self.given, self.size, self.error = pieces, size, error
 
     def pieces(self) -> Iterator[bytes]:
@@ -321,6 +321,34 @@ def test_segments_that_are_looked_into_before_the_load_are_loaded_all_the_same(
     monkeypatch.setattr(answer, "number", 0)
     call.load(plan(*(FileSlice(str(path), part * size, size) for part in range(10))))
     assert no_kexec_for_real[-1].buffers == [path.read_bytes()[:size]] * 10
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param(MemoryError(), r"not enough free memory .ENOMEM", id="memory"),
+        pytest.param(SystemExit(1), r"failed midway: SystemExit", id="no Exception"),
+    ],
+)
+def test_stream_that_fails_as_none_should_fails_the_load(error: BaseException, said: str) -> None:
+    """A load that waits for what will not come cannot be ended, where nobody can cancel it."""
+    outcome: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            call.load(plan(Pieces(b"x", size=5 << 20, error=error)), cancel=cancel)
+        except BaseException as failed:
+            outcome.append(failed)
+
+    cancel = threading.Event()
+    loading = threading.Thread(target=load)
+    loading.start()
+    loading.join(5)
+    cancel.set()
+    loading.join()
+    with pytest.raises(KexecError, match=said):
+        raise outcome[0]
 
 
 @pytest.mark.usefixtures("nothing_left")
