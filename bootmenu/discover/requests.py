@@ -18,6 +18,7 @@ from pathlib import Path
 PATIENCE = 10.0
 """Seconds in which a disk that is well answers."""
 _LOOK = 0.1  # seconds
+_COMPLETED = (0, 4, 11, 15)  # reads, writes, discards and, since Linux 5.5, flushes
 
 
 def unanswered(
@@ -40,16 +41,17 @@ def unanswered(
     return sorted(waiting)
 
 
-def _waiting(root: Path) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The disks with requests under way, and how many reads and writes each has completed."""
+def _waiting(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """The disks with requests under way, and how many of each kind each has completed."""
     for disk in (root / "block").glob("*"):
         # What Linux 6.12 says of them in stat, whose other fields are right, may be 0.
         under_way = any(number != "0" for number in _text(disk / "inflight").split())
         queues = (_text(path) for path in disk.glob("mq/*/cpu_list"))
         lost = any("0" not in re.findall(r"\d+", processors) for processors in queues)
         if under_way and lost and not disk.name.startswith("nvme"):
-            reads, _, _, _, writes, *_ = _text(disk / "stat").split()
-            yield disk.name, (reads, writes)
+            numbers = _text(disk / "stat").split()  # none of one that was unplugged just now
+            if numbers:
+                yield disk.name, [numbers[at] for at in _COMPLETED if at < len(numbers)]
 
 
 def _text(path: Path) -> str:

@@ -18,14 +18,16 @@ def sys(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def disk(sys: Path, name: str, *queues: str, under_way: int = 2, reads: int = 40) -> None:
+def disk(
+    sys: Path, name: str, *queues: str, under_way: int = 2, reads: int = 40, discards: int = 0
+) -> None:
     folder = sys / "block" / name
     for number, processors in enumerate(queues):
         queue = folder / "mq" / str(number)
         queue.mkdir(parents=True, exist_ok=True)
         (queue / "cpu_list").write_text(processors)
     (folder / "inflight").write_text(f"       {under_way}        0\n")
-    stat = f"  {reads}  0  900  30  0  0  0  0  0  50  30  0  0  0  0  0  0\n"
+    stat = f"  {reads}  0  900  30  0  0  0  0  0  50  30  {discards}  0  0  0  0  0\n"
     whole = folder / "stat.new"
     whole.write_text(stat)
     whole.rename(folder / "stat")
@@ -36,8 +38,11 @@ def test_disk_that_completes_nothing_is_named(sys: Path) -> None:
     assert unanswered(0.3, machine="riscv64", root=sys) == ["vda"]
 
 
-def test_disk_that_is_only_slow_is_waited_for_no_longer_than_it_takes(sys: Path) -> None:
-    answers = threading.Timer(0.3, disk, (sys, "vda", "0\n", "1\n"), {"reads": 41})
+@pytest.mark.parametrize("answer", [{"reads": 41}, {"discards": 1}])
+def test_disk_that_is_only_slow_is_waited_for_no_longer_than_it_takes(
+    sys: Path, answer: dict[str, int]
+) -> None:
+    answers = threading.Timer(0.3, disk, (sys, "vda", "0\n", "1\n"), answer)
     answers.start()
     assert unanswered(60, machine="aarch64", root=sys) == []
     answers.join()
@@ -60,4 +65,9 @@ def test_disk_whose_queue_stays_holds_up_nothing(sys: Path, name: str, queues: l
 def test_machine_that_keeps_its_processors_waits_for_no_disk(sys: Path) -> None:
     assert unanswered(60, machine="x86_64", root=sys) == []
     (sys / "devices/system/cpu/online").write_text("0\n")
+    assert unanswered(60, machine="aarch64", root=sys) == []
+
+
+def test_disk_that_is_unplugged_while_it_is_looked_at_holds_up_nothing(sys: Path) -> None:
+    (sys / "block/vda/stat").unlink()
     assert unanswered(60, machine="aarch64", root=sys) == []
