@@ -490,9 +490,10 @@ class BootDaemon:
                 await boot.jump(lines, self.inventory.close_volumes)
             else:
                 await boot.hand_over()
-        except BootmenuError:
+        except Exception:  # whatever it is, the menu goes on with its disks
             with suppress(BootmenuError):
                 await boot.unload()
+                self._keep(Loaded(), panic=False)
             if self._owner:
                 await self.inventory.rescan()
             raise

@@ -186,16 +186,26 @@ async def test_a_load_that_the_kernel_refuses_is_explained_and_the_next_entry_bo
     assert kernel.jumped
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        KexecError("CPUs are stuck", errno=errno.EBUSY, hint="nr_cpus=1"),
+        RuntimeError("can't start new thread"),
+    ],
+)
 async def test_a_jump_that_fails_returns_to_a_menu_with_all_its_disks(
-    served: Served, fdt: bytes, debian: Path, kernel: Kernel
+    served: Served, fdt: bytes, debian: Path, kernel: Kernel, error: Exception
 ) -> None:
-    kernel.stuck = KexecError("CPUs are stuck", errno=errno.EBUSY, hint="nr_cpus=1")
+    kernel.stuck = error
     served.start(fdt)
     menu = await served.menu()
     await menu.until(lambda state: state.entries)
     with pytest.raises(Failed):
         await menu.call("Boot", request=menu.request("Debian"))
     assert not kernel.loaded()
+    with pytest.raises(Failed):
+        await menu.call("Loaded")
+    await until(lambda: served.disks.opened == ["vda1", "vda1"])
     await menu.until(lambda state: state.phase is Phase.waiting and state.entries)
 
 
