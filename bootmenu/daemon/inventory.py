@@ -185,8 +185,9 @@ class Inventory:
         await asyncio.wait({waiting}, timeout=seconds)
 
     def stop(self) -> None:
-        """Look at nothing any more."""
+        """Look at nothing any more, nor at what had to wait."""
         self._source.stop()
+        self._held = None
         for task in self._tasks:
             task.cancel()
 

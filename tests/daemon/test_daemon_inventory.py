@@ -127,6 +127,20 @@ async def test_an_entry_whose_kernel_is_on_another_disk_waits_for_it(
     await until(lambda: disks.closed == ["vdb1"])
 
 
+async def test_a_disk_that_came_during_a_load_is_not_opened_after_the_end(
+    disks: FakeDisks, inventory: Inventory, tmp_path: Path
+) -> None:
+    """The daemon ended during the load, and let go of all volumes: it would stay mounted."""
+    await inventory.start()
+    inventory.hold()
+    disks.plug(tmp_path, "sda1")
+    inventory.stop()
+    await inventory.close_volumes(SECONDS)
+    inventory.release()
+    await asyncio.sleep(0.1)
+    assert disks.opened == []
+
+
 async def test_a_disk_that_goes_while_it_is_opened_is_let_go(
     disks: FakeDisks, inventory: Inventory, tmp_path: Path
 ) -> None:
