@@ -232,8 +232,8 @@ async def jump(lines: Sequence[str], close_volumes: Callable[[float], Awaitable[
         from bootmenu.kexec import call
 
         if disks := ", ".join(unanswered()):
-            hint = "unplug it, or wait until Linux gives it up; then start this again"
-            raise DaemonError(f"{disks} does not answer, and Linux would wait for it", hint=hint)
+            hint = "unplug what does not answer, or wait until Linux gives it up; then try again"
+            raise DaemonError(f"no answer from {disks}, the jump would wait for ever", hint=hint)
         say_last("\r\n".join(shown(line) for line in lines))
         call.execute()
 

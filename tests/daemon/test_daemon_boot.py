@@ -209,6 +209,21 @@ async def test_a_jump_that_fails_returns_to_a_menu_with_all_its_disks(
     await menu.until(lambda state: state.phase is Phase.waiting and state.entries)
 
 
+async def test_disks_that_hang_are_named_instead_of_a_jump(
+    served: Served, fdt: bytes, debian: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootmenu.discover.requests.unanswered", lambda: ["vda", "vdb"])
+    served.start(fdt)
+    menu = await served.menu()
+    await menu.until(lambda state: state.entries)
+    with pytest.raises(Failed) as failed:
+        await menu.call("Boot", request=menu.request("Debian"))
+    said = failed.value.parameters
+    assert said["message"] == "no answer from vda, vdb, the jump would wait for ever"
+    assert said["hint"].startswith("unplug what does not answer")
+    assert kernel.calls == ["load", "unload"]
+
+
 async def test_load_and_start_are_two_steps(
     served: Served, fdt: bytes, debian: Path, kernel: Kernel
 ) -> None:

@@ -30,7 +30,7 @@ def test_load_from_a_disk_that_hangs_is_given_up_and_no_jump_is_made_that_waits_
     vm.screen.wait_for("Cancelled")
     choose(vm, "Debian from the ESP")
     vm.screen.press("enter")
-    vm.screen.wait_for("vda does not answer")
+    vm.screen.wait_for("no answer from vda")
     print(vm.screen)
     _throttle(vm, "disk0", 0)
     vm.screen.press("enter")
