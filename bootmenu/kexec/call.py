@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import threading
 from collections.abc import Mapping
@@ -26,9 +27,11 @@ from bootmenu.kexec.userfault import Userfault
 from bootmenu.model import Arch, LoadPlan, Method
 
 SYNC = 10.0
-"""Seconds that writing may take before the jump. Linux waits for every disk, were it only read."""
+"""Seconds in which writing gets on before the jump, unless a disk hangs: Linux waits for each,
+were it only read."""
 
 _LOADED = ("/sys/kernel/kexec/loaded", "/sys/kernel/kexec_loaded")
+_MEMORY = "/proc/meminfo"
 _CRASH_LOADED = ("/sys/kernel/kexec/crash_loaded", "/sys/kernel/kexec_crash_loaded")
 
 
@@ -149,13 +152,11 @@ def loaded(*, panic: bool = False) -> bool:
 def execute() -> None:
     """Write out what is unwritten and jump into the loaded kernel.
 
-    A disk that hangs is waited for :data:`SYNC` seconds. Returns only by raising KexecError.
-    Unmounting and telling the consoles is the caller's.
+    Waits for as long as every :data:`SYNC` seconds less is left to be written: not for a disk that
+    hangs. Returns only by raising KexecError. Unmounting and telling the consoles is the caller's.
     """
     ffi, library = libc()
-    writing = threading.Thread(target=os.sync, daemon=True)
-    writing.start()
-    writing.join(SYNC)
+    _write_out()
     with KernelLog() as log:
         library.syscall(
             calls().reboot,
@@ -165,6 +166,21 @@ def execute() -> None:
             ffi.NULL,
         )
         raise execute_error(ffi.errno, log.lines())
+
+
+def _write_out() -> None:
+    writing = threading.Thread(target=os.sync, daemon=True)
+    writing.start()
+    before, left = math.inf, _unwritten()
+    while writing.is_alive() and left < before:
+        writing.join(SYNC)
+        before, left = left, _unwritten()
+
+
+def _unwritten() -> int:
+    """What is not on its disk yet, in KiB; see proc_meminfo(5)."""
+    lines = Path(_MEMORY).read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Dirty:", "Writeback:")))
 
 
 def _kexec_load(entry: int, table: Any, count: int, arch: Arch | None, panic: bool) -> int:

@@ -447,22 +447,57 @@ def test_stuck_processors_are_recognised_in_the_log() -> None:
     assert error.log == log
 
 
-def test_jump_does_not_wait_for_a_disk_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def jumps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
+    """The jumps that were asked for; nothing is unwritten, and writing may take a moment."""
     ffi, _ = system.libc()
-    answers, asked = threading.Event(), []
+    asked: list[object] = []
 
     class Library:
         def syscall(self, *arguments: object) -> int:
             asked.append(arguments)
             return -1
 
+    unwritten(tmp_path, 0)
+    monkeypatch.setattr(call, "_MEMORY", tmp_path / "meminfo")
     monkeypatch.setattr(call, "libc", lambda: (ffi, Library()))
-    monkeypatch.setattr(call, "SYNC", 0.1)
+    monkeypatch.setattr(call, "SYNC", 0.2)
+    return asked
+
+
+def unwritten(folder: Path, size: int) -> None:
+    (folder / "new").write_text(f"Dirty:  {size} kB\nWriteback:  4 kB\nWritebackTmp:  0 kB\n")
+    (folder / "new").rename(folder / "meminfo")
+
+
+def test_jump_does_not_wait_for_a_disk_that_hangs(
+    jumps: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
     monkeypatch.setattr(os, "sync", answers.wait)
     with pytest.raises(KexecError):
         call.execute()
-    assert len(asked) == 1
+    assert len(jumps) == 1
     answers.set()
+
+
+def test_jump_waits_for_all_that_a_slow_disk_still_has_to_write(
+    jumps: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What was copied to a USB stick is on it, though that takes minutes."""
+    written = []
+
+    def sync() -> None:
+        for left in reversed(range(20)):
+            unwritten(tmp_path, left)
+            time.sleep(0.05)
+        written.append(len(jumps))
+
+    unwritten(tmp_path, 20)
+    monkeypatch.setattr(os, "sync", sync)
+    with pytest.raises(KexecError):
+        call.execute()
+    assert written == [0]
 
 
 def test_nothing_is_loaded_here() -> None:
