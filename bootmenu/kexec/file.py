@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from bootmenu.errors import CancelledError, VolumeError
 from bootmenu.kexec.causes import file_load_error
+from bootmenu.kexec.given_up import unless_cancelled
 from bootmenu.kexec.log import KernelLog
 from bootmenu.kexec.numbers import FILE_NO_INITRAMFS, FILE_ON_CRASH, FILE_UNLOAD
 from bootmenu.kexec.sources import opened, read
@@ -37,11 +38,8 @@ def load_files(
     :func:`bootmenu.kexec.call.load` does.
     """
     reader = _Reader(plan, progress, cancel)
-    with ExitStack() as held, KernelLog() as log:
-        descriptors, files = {}, []
-        for file in plan.files:
-            descriptors[file.name] = held.enter_context(reader.descriptor(file))
-            files.append(replace(file, digest=reader.digest))
+    descriptors, files, held = unless_cancelled(reader.read, cancel)
+    with held, KernelLog() as log:
         reader.tell("handing it to the kernel")
         number = _kexec_file_load(
             descriptors["kernel"],
@@ -60,26 +58,37 @@ def forget(*, panic: bool = False) -> int:
 
 
 class _Reader:
-    """Reads the files of one load; *digest* is that of the last one."""
+    """Reads the files of one load."""
 
     def __init__(
         self, plan: LoadPlan, progress: Progress | None, cancel: threading.Event | None
     ) -> None:
-        self._progress, self._cancel = progress, cancel
+        self._files, self._progress, self._cancel = plan.files, progress, cancel
         self._total = sum(file.size for file in plan.files)
         self._done = 0
         self._sum = hashlib.sha256()
 
-    @property
-    def digest(self) -> str:
-        return self._sum.hexdigest()
+    def read(self) -> tuple[dict[str, int], list[HandedFile], ExitStack]:
+        """Their descriptors by name, the files with digests, and what closes the descriptors."""
+        with ExitStack() as held:
+            descriptors, files = {}, []
+            for file in self._files:
+                descriptors[file.name] = held.enter_context(self._descriptor(file))
+                files.append(replace(file, digest=self._sum.hexdigest()))
+            self._check()
+            return descriptors, files, held.pop_all()
 
     def tell(self, step: str) -> None:
         if self._progress is not None:
             self._progress(step, min(self._done, self._total), self._total)
 
+    def _check(self) -> None:
+        """Raise CancelledError once the load was given up."""
+        if self._cancel is not None and self._cancel.is_set():
+            raise CancelledError
+
     @contextmanager
-    def descriptor(self, file: HandedFile) -> Iterator[int]:
+    def _descriptor(self, file: HandedFile) -> Iterator[int]:
         """A descriptor of *file*, every byte of which was read."""
         self._sum = hashlib.sha256()
         if file.copied:
@@ -128,8 +137,7 @@ class _Reader:
                 size += len(piece)
 
     def _take(self, file: HandedFile, piece: bytes | memoryview) -> None:
-        if self._cancel is not None and self._cancel.is_set():
-            raise CancelledError
+        self._check()
         self._sum.update(piece)
         self._done += len(piece)
         self.tell(f"reading the {file.name}")

@@ -24,6 +24,7 @@ from typing import Any
 from bootmenu.errors import BootmenuError, CancelledError, KexecError
 from bootmenu.kexec.causes import load_error
 from bootmenu.kexec.digests import Digests
+from bootmenu.kexec.given_up import LOOK
 from bootmenu.kexec.sources import CHUNK, Chunk, chunks
 from bootmenu.kexec.userfault import Region, Userfault
 from bootmenu.model import FileSlice, Segment, Stream
@@ -33,7 +34,6 @@ Progress = Callable[[str, int, int], None]
 
 _KEPT = 64 << 20  # bytes; of a load that is larger, what was read is not worth its memory
 _BUFFERS = 3  # beside the one that each segment waits with: those that wait for their digest
-_LOOK = 0.2  # seconds between two looks whether a load that waits for a disk was given up
 _LONG = 3  # seconds without a chunk, after which that is said
 _PATIENCE = 1.0  # seconds in which a reader ends, unless its disk hangs
 
@@ -214,7 +214,7 @@ class Streams:
         begun = time.monotonic()
         while True:
             try:
-                found = served.read.get(timeout=_LOOK)
+                found = served.read.get(timeout=LOOK)
             except queue.Empty:
                 self._check_cancelled()
                 self._tell_waiting(served.segment.name, int(time.monotonic() - begun))

@@ -180,6 +180,46 @@ def test_a_load_can_be_cancelled_while_files_are_read(image: Path, kernel: Kerne
     assert [handed.cmdline for handed in kernel.seen] == [None]
 
 
+@pytest.mark.parametrize("shown_late", [1 << 20, 0])
+def test_a_load_can_be_cancelled_while_its_disk_hangs(kernel: Kernel, shown_late: int) -> None:
+    """And when that answers after all, what it has read is closed and never loaded."""
+    cancel, asked, answers = (threading.Event() for _ in range(3))
+
+    class Hanging:
+        size = 2 << 20
+
+        def pieces(self) -> Iterator[bytes]:
+            yield bytes(1 << 20)
+            asked.set()
+            answers.wait()
+            yield bytes(shown_late)
+
+    def give_up() -> None:
+        asked.wait()
+        cancel.set()
+        answered.wait(5)
+        answers.set()
+
+    before, answered = _descriptors(), threading.Event()
+    person = threading.Thread(target=give_up)
+    person.start()
+    packed = HandedFile("kernel", (Hanging(),), copied=True, reason="unpacked")
+    with pytest.raises(CancelledError):
+        call.load(plan(packed), None, cancel)
+    assert not answers.is_set(), "it was waited for"
+    answered.set()
+    person.join()
+    for reader in [one for one in threading.enumerate() if one.name == "kexec-reader"]:
+        reader.join()
+    assert _descriptors() == before
+    assert not [handed for handed in kernel.seen if handed.cmdline is not None]
+
+
+def _descriptors() -> int:
+    gc.collect()
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_what_is_loaded_is_forgotten_by_the_call_that_is_permitted(kernel: Kernel) -> None:
     call.unload()
     assert kernel.seen == [Handed(b"", None, None)]
