@@ -48,6 +48,7 @@ class _Served:
     chunks: Generator[Chunk]
     # The next chunk, or why there is none: asked for until all are given.
     read: queue.SimpleQueue[Chunk | BaseException] = field(default_factory=queue.SimpleQueue)
+    begun: bool = False  # whether it was asked for
     given: int = 0  # bytes that the kernel has
 
 
@@ -56,7 +57,8 @@ class _Buffers:
 
     def __init__(self, count: int) -> None:
         self._memory = mmap.mmap(-1, count * CHUNK)
-        self._free: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+        # The one used last comes first: those that are never needed take no memory.
+        self._free: queue.LifoQueue[memoryview] = queue.LifoQueue()
         whole = memoryview(self._memory)
         for start in range(0, len(whole), CHUNK):
             self._free.put(whole[start : start + CHUNK])
@@ -119,9 +121,7 @@ class Streams:
         self._userfault.watch(region)
         keep = self._total <= _KEPT
         pieces = chunks(source, mmap.PAGESIZE, self._chunks.take, keep=keep)
-        served = _Served(number, segment, region, pieces)
-        self._served.append(served)
-        self._asked.put(served)
+        self._served.append(_Served(number, segment, region, pieces))
         self.buffers[number] = region.buffer
 
     def __enter__(self) -> Streams:
@@ -194,13 +194,17 @@ class Streams:
                 errno=0,
                 hint="please report this, with the kernel's version",
             )
+        if not served.begun:
+            self._ask(served)
         chunk = self._next(served)
         self._userfault.fill(region.address + start, chunk.buffer[: chunk.length])
         if start:
             region.let_go(start - CHUNK, CHUNK)
         served.given += chunk.length
         if served.given < region.size:
-            self._asked.put(served)
+            self._ask(served)
+        elif others := [one for one in self._served if not one.begun]:
+            self._ask(others[0])
         self._digests.add(
             served.number,
             chunk.buffer[: chunk.filled],
@@ -208,6 +212,11 @@ class Streams:
         )
         self._done += min(chunk.length, segment.bufsz - start)
         self._tell(segment.name)
+
+    def _ask(self, served: _Served) -> None:
+        """Have the next chunk of *served* read, before those of any that the kernel takes later."""
+        served.begun = True
+        self._asked.put(served)
 
     def _next(self, served: _Served) -> Chunk:
         """The next chunk of *served*, waited for until the load is given up."""

@@ -302,6 +302,26 @@ def test_load_from_a_disk_that_hangs_can_be_cancelled(no_kexec_for_real: list[Ca
 
 
 @pytest.mark.usefixtures("nothing_left")
+def test_a_disk_that_hangs_is_not_said_of_the_file_on_another_one() -> None:
+    """The kernel is loaded while the initrd's disk hangs, and it is the initrd that is named."""
+    loaded, initrd, early = threading.Event(), Hanging(), []
+
+    class Late(Hanging):
+        def pieces(self) -> Iterator[bytes]:
+            early.append(not loaded.wait(5))
+            yield from initrd.pieces()
+
+    def progress(_step: str, done: int, _total: int) -> None:
+        if done == 8 << 20:
+            loaded.set()
+
+    initrd.answers.set()
+    with pytest.raises(KexecError):
+        call.load(plan(Pieces(size=8 << 20), Late()), progress)
+    assert early == [False]
+
+
+@pytest.mark.usefixtures("nothing_left")
 def test_segments_that_are_looked_into_before_the_load_are_loaded_all_the_same(
     tmp_path: Path, no_kexec_for_real: list[Call], monkeypatch: pytest.MonkeyPatch
 ) -> None:
