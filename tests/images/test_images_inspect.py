@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from bootmenu.errors import VolumeError
-from bootmenu.files import whole
 from bootmenu.images.inspect import inspect
 from bootmenu.model import Arch, FileSlice
 
@@ -46,6 +45,8 @@ def test_packed_kernel_of_another_machine_is_described_in_full_and_so_is_its_dam
     assert found.problem.startswith("damaged")
 
 
-def test_unreadable_file_is_an_error(tmp_path: Path) -> None:
+def test_unreadable_file_is_an_error(kernel_file: Write) -> None:
+    gone = kernel_file(b"a kernel")
+    Path(gone.path).unlink()
     with pytest.raises(VolumeError, match="No such file"):
-        inspect(whole(str(tmp_path / "none")))
+        inspect(gone, Arch.ARM64)
