@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 KEXEC = "/tools/kexec"
 LIBRARIES = {"LD_LIBRARY_PATH": "/tools/lib"}
@@ -25,7 +26,7 @@ LIMIT = 300  # seconds
 SAMPLE = 0.1  # seconds
 
 
-def main(how, kernel, initrd, cmdline):
+def main(how: str, kernel: str, initrd: str, cmdline: str) -> None:
     unload()
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3")
@@ -55,22 +56,22 @@ def main(how, kernel, initrd, cmdline):
 class Watch(threading.Thread):
     """What memory *process* and the machine use, for a ``with`` statement."""
 
-    def __init__(self, process):
+    def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
         self.status = Path(f"/proc/{process}/status")
         self.done = threading.Event()
         self.peak = self.memory = 0
         self.before = available()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.done.set()
         self.join()
 
-    def run(self):
+    def run(self) -> None:
         while True:
             self.peak = max(self.peak, kilobytes(self.status).get("RssAnon", 0) << 10)
             self.memory = max(self.memory, self.before - available())
@@ -78,7 +79,7 @@ class Watch(threading.Thread):
                 return
 
 
-def unload():
+def unload() -> None:
     """Forget what is loaded, so that it does not count."""
     from bootmenu.kexec import call
 
@@ -86,7 +87,7 @@ def unload():
         call.unload()
 
 
-def spent(command, loader=None):
+def spent(command: list[str], loader: int | None = None) -> tuple[float, Watch, str]:
     """Seconds of *command*, what it and the process *loader* used, and how it failed."""
     environment = LIBRARIES if command[0] == KEXEC else None
     started = time.monotonic()
@@ -100,7 +101,7 @@ def spent(command, loader=None):
     return time.monotonic() - started, watch, error
 
 
-def asked(kernel, initrd, cmdline):
+def asked(kernel: str, initrd: str, cmdline: str) -> tuple[float, Watch]:
     """Seconds from the request until the daemon has loaded it, and what that used."""
     from bootmenu.daemon.client import open_daemon, request_for
 
@@ -112,7 +113,7 @@ def asked(kernel, initrd, cmdline):
             return time.monotonic() - started, watch
 
 
-def daemon():
+def daemon() -> int:
     """The process of bootmenud."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         if path.read_bytes().endswith(b"bootmenu\0daemon\0"):
@@ -120,7 +121,7 @@ def daemon():
     return sys.exit("bootmenud does not run")
 
 
-def available():
+def available() -> int:
     """Bytes of memory that are free, or only hold what can be read again.
 
     Free pages that wait in each processor's own lists, dozens of MiB, are not in MemAvailable.
@@ -130,7 +131,7 @@ def available():
     return (kilobytes(Path("/proc/meminfo"))["MemAvailable"] << 10) + listed
 
 
-def kilobytes(path):
+def kilobytes(path: Path) -> dict[str, int]:
     """The figures of *path* that are in kB, by their names; none once its process has ended."""
     try:
         lines = path.read_text().splitlines()

@@ -48,7 +48,7 @@ def _ours(folder: Path) -> tuple[int, int]:
 def _grub(folder: Path) -> tuple[int, int]:
     entries = "".join(f'menuentry "Debian GNU/Linux {n}" {{ true; }}\n' for n in range(8))
     (folder / "grub.cfg").write_text(f"set timeout=-1\n{entries}")
-    child = pexpect.spawn(
+    child: pexpect.spawn[bytes] = pexpect.spawn(
         "grub-emu",
         ["--directory", str(folder)],
         dimensions=(24, 80),
@@ -62,7 +62,7 @@ def _grub(folder: Path) -> tuple[int, int]:
         child.close(force=True)
 
 
-def _until_quiet(child: pexpect.spawn) -> bytes:
+def _until_quiet(child: pexpect.spawn[bytes]) -> bytes:
     """What comes until nothing has come for QUIET seconds."""
     output = b""
     while True:

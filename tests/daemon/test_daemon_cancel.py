@@ -238,7 +238,7 @@ async def test_a_command_says_how_far_its_load_is_and_wipes_that_out(
     arguments = ["-c", _COMMAND, served.path, menus[0].request("Debian").entry]
     command = pexpect.spawn(sys.executable, arguments, timeout=SECONDS, encoding="utf-8")
     await asyncio.to_thread(command.expect, "reading the kernel: 50 % of 0 MiB")
-    told = command.before + command.after
+    told = f"{command.before}{command.after}"
     kernel.goes_on.set()
     told += await asyncio.to_thread(command.read)
     screen = pyte.Screen(80, 24)

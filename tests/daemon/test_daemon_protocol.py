@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from types import AsyncGeneratorType
 from typing import Any
 
 import pytest
@@ -126,8 +127,10 @@ async def test_a_menu_that_goes_leaves_nothing_behind(served: Served, fdt: bytes
     dropped: list[str] = []
     gc.collect()  # what a test before this one has dropped
     first, close = sys.get_asyncgen_hooks()
+    assert close is not None
 
     def finalize(generator: AsyncGenerator[Any, Any]) -> None:
+        assert isinstance(generator, AsyncGeneratorType)
         dropped.append(generator.__qualname__)
         close(generator)
 

@@ -41,7 +41,7 @@ class System:
         self.editenv("create")
 
     def editenv(self, *arguments: str) -> str:
-        command = ["grub-editenv", self.block, *arguments]
+        command: list[str | Path] = ["grub-editenv", self.block, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

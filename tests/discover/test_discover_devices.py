@@ -1,5 +1,7 @@
 """What udev says of a device becomes what a person knows it by."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -16,17 +18,25 @@ class FakeDevice:
 
     is_initialized = True
 
-    def __init__(self, name: str, properties: dict[str, str], **sysfs: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        properties: dict[str, str],
+        *,
+        disk: FakeDevice | None = None,
+        action: str = "add",
+        **sysfs: str,
+    ) -> None:
         self.sys_name = name
         self.device_node = f"/dev/{name}"
-        self.device_type = "partition" if "disk" in sysfs else "disk"
+        self.device_type = "partition" if disk else "disk"
         self.properties = properties
-        self.action = sysfs.pop("action", "add")
-        self.disk = sysfs.pop("disk", None)
+        self.action = action
+        self.disk = disk
         values = {"size": "2048", "removable": "0", **sysfs}
         self.attributes = SimpleNamespace(asstring=values.__getitem__)
 
-    def find_parent(self, subsystem: str, devtype: str) -> Any:
+    def find_parent(self, subsystem: str, devtype: str) -> FakeDevice | None:
         return self.disk
 
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootmenu.devicetree.tree import DeviceTree
-from bootmenu.discover import machine as module
 from bootmenu.discover.capture import capture, restore
 from bootmenu.discover.machine import parse_iomem, read_machine
 from bootmenu.errors import BootmenuError
@@ -30,7 +29,7 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An arm64 board's /proc and /sys, as far as they are read."""
     names = list(os.uname())
     monkeypatch.setattr(
-        module.os, "uname", lambda: os.uname_result([*names[:2], "6.12.0-arm64", "", "aarch64"])
+        os, "uname", lambda: os.uname_result([*names[:2], "6.12.0-arm64", "", "aarch64"])
     )
     files = {
         "proc/iomem": IOMEM,
@@ -125,7 +124,7 @@ def test_this_very_machine_can_be_read_and_captured() -> None:
 
 def test_unknown_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
     names = list(os.uname())
-    monkeypatch.setattr(module.os, "uname", lambda: os.uname_result([*names[:4], "sparc64"]))
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result([*names[:4], "sparc64"]))
     with pytest.raises(BootmenuError, match="sparc64"):
         read_machine()
 

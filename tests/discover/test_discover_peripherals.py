@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bootmenu.discover import machine as module
 from bootmenu.discover.capture import capture, restore
 from bootmenu.discover.machine import read_machine
 from bootmenu.discover.peripherals import ports, watchdogs
@@ -71,7 +70,7 @@ def test_acpi_says_how_processors_are_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: bytes, method: str
 ) -> None:
     names = list(os.uname())
-    monkeypatch.setattr(module.os, "uname", lambda: os.uname_result([*names[:4], "aarch64"]))
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result([*names[:4], "aarch64"]))
     _write(
         tmp_path,
         {
@@ -97,7 +96,7 @@ def test_capture_holds_what_goes_on_and_an_older_one_nothing(tmp_path: Path) -> 
     older = text.replace('"watchdogs"', '"a"').replace('"ports"', '"b"')
     older = older.replace(',\n   "stoppable": false', "")
     assert restore(older).cpus == (Cpu(0, 0x410FD034, "spin-table"),)
-    assert restore(older).watchdogs == restore(older).ports == ()
+    assert (restore(older).watchdogs, restore(older).ports) == ((), ())
     for broken in ('"timeout": "30"', '"timeout": null', '"timer": 30'):
         with pytest.raises(UsageError, match="not a capture"):
             restore(text.replace('"timeout": 30', broken))

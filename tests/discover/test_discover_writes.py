@@ -169,7 +169,7 @@ def run_grub(script: str, image: Path) -> None:
     folder.mkdir()
     (folder / "device.map").write_text(f"(hd0) {image}\n")
     (folder / "grub.cfg").write_text(f"{script}\necho saved=$?\nexit\n")
-    command = ["grub-emu", "-m", folder / "device.map", "-d", folder, "-r", "host"]
+    command = ["grub-emu", "-m", str(folder / "device.map"), "-d", str(folder), "-r", "host"]
     environment = {"TERM": "dumb", "PATH": os.environ["PATH"]}
     done = subprocess.run(command, check=True, input=b"", capture_output=True, env=environment)
     assert b"saved=0" in done.stdout

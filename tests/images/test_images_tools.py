@@ -15,7 +15,7 @@ from bootmenu.appliance.image import debian_kernel, default_cache, kernel_file
 from bootmenu.files import whole
 from bootmenu.images.contents import open_contents
 from bootmenu.images.inspect import Description, inspect
-from bootmenu.model import Arch
+from bootmenu.model import Arch, FileSlice
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SECTION = r"\d (\.\w+) +([0-9a-f]{8}) "
@@ -104,7 +104,7 @@ def test_fit_with_packed_tree_and_a_configuration_without_a_kernel(folder: Path)
     file = whole(str(folder / "fit"))
     found = open_contents(file, Arch.ARM64)
     assert found.dtb is not None
-    assert not isinstance(found.dtb, type(file))
+    assert not isinstance(found.dtb, FileSlice)
     assert b"".join(found.dtb.pieces()) == (folder / "board.dtb").read_bytes()
     with pytest.raises(ImageError, match="conf-extra has no kernel"):
         open_contents(file, Arch.ARM64, configuration="conf-extra")

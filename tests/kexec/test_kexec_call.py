@@ -24,7 +24,7 @@ from bootmenu.model import Arch, FileSlice, LoadPlan, Segment, Source
 
 class Call(NamedTuple):
     entry: int
-    count: int
+    segments: int
     buffers: list[bytes]
     panic: bool
 

@@ -69,7 +69,8 @@ RUNNING = {"Kernel code", "Kernel data", "Kernel rodata", "Kernel bss", "Kernel 
 
 def is_free(first: int, last: int, iomem: Sequence[IoResource]) -> bool:
     """Whether the addresses *first*..*last* are memory that nobody keeps, by the map itself."""
-    ram, parents = [], []
+    ram: list[Span] = []
+    parents: list[str] = []
     for one in iomem:
         del parents[one.depth :]
         parents.append(one.name)

@@ -40,6 +40,7 @@ def check(placed: Placement, image: KernelImage, files: tuple[int, ...], machine
         for start, file in zip(placed.initrds, files, strict=True)
     ]
     parts += [Range(placed.tree, placed.tree + 2 * MIB)]
+    assert placed.trampoline is not None
     parts += [Range(placed.trampoline, placed.trampoline + page)]
     free = usable(machine)
     for part in parts:

@@ -133,7 +133,7 @@ def test_readelf_agrees_with_the_elfcorehdr(
 ) -> None:
     path = tmp_path / "elfcorehdr"
     path.write_bytes(header_of(planned(make_kernel(), waiting)))
-    command = ["readelf", "--file-header", "--program-headers", "--wide", path]
+    command: list[str | Path] = ["readelf", "--file-header", "--program-headers", "--wide", path]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     said = done.stdout
     assert "CORE (Core file)" in said
@@ -297,7 +297,7 @@ def test_tree_with_narrow_addresses_cannot_name_memory_above_4_gib(
 ) -> None:
     source = "/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; cpus { }; };"
     dtb = tmp_path / "narrow.dtb"
-    command = ["dtc", "-q", "-o", dtb, "-O", "dtb", "-"]
+    command: list[str | Path] = ["dtc", "-q", "-o", dtb, "-O", "dtb", "-"]
     subprocess.run(command, input=source.encode(), check=True)
     plan = planned(make_kernel(), waiting, dtb=whole(str(dtb)))
     regions = DeviceTree.parse(plan.tree).get("/chosen", "linux,usable-memory-range")

@@ -65,7 +65,8 @@ def test_kernel_that_crashes_as_it_copies_page_tables_of_five_levels(
     facts: dict[str, int],
     severity: Severity | None,
 ) -> None:
-    running = replace(machine, release=release, **{"address_bits": 52, **facts})
+    bits, page = facts.get("address_bits", 52), facts.get("page_size", machine.page_size)
+    running = replace(machine, release=release, address_bits=bits, page_size=page)
     found = [finding for finding in diagnose(running) if "crash" in finding.message]
     assert [finding.severity for finding in found] == ([severity] if severity else [])
     assert all("arm64.nolva" in finding.remedy for finding in found)

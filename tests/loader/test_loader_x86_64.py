@@ -211,7 +211,7 @@ def test_device_trees_are_refused(make_bzimage: MakeKernel, make_initrd: MakeIni
     edit = TreeEdit(EditAction.ADD_NODE, "/mine")
     for asked in ({"dtb": make_initrd(40)}, {"overlays": [make_initrd(40)]}, {"edits": [edit]}):
         with pytest.raises(TreeError, match="no device tree"):
-            prepare(kernel=make_bzimage(), machine=BIOS, **asked)  # type: ignore[arg-type]
+            prepare(kernel=make_bzimage(), machine=BIOS, **asked)
     with pytest.raises(TreeError, match="no device tree") as shown:
         handed_over(kernel=make_bzimage(), machine=BIOS)
     assert "ACPI" in shown.value.hint
@@ -247,8 +247,8 @@ def test_trampoline_is_what_the_boot_protocol_wants(tmp_path: Path) -> None:
     code = trampoline_code(at, kernel, params)
     path = tmp_path / "code"
     path.write_bytes(code[:42])
-    command = ["objdump", "-D", "-b", "binary", "-m", "i386:x86-64", f"--adjust-vma={at:#x}", path]
-    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    command = ["objdump", "-D", "-b", "binary", "-m", "i386:x86-64", f"--adjust-vma={at:#x}"]
+    text = subprocess.run([*command, path], check=True, capture_output=True, text=True).stdout
     listed = re.findall(r"^ *[0-9a-f]+:\t(?:[0-9a-f]{2} )+ *\t(.*?) *$", text, re.M)
     steps = [re.sub(r"0x\w+\(%rip\)(.*?) +# (\w+)", r"\2\1", " ".join(o.split())) for o in listed]
     assert steps == [

@@ -11,7 +11,8 @@ from bootmenu.model import Arch, Volume
 from bootmenu.parsers.context import Context
 from bootmenu.parsers.grub.commands import COMMANDS
 from bootmenu.parsers.grub.devices import Devices
-from bootmenu.parsers.grub.interpreter import ExhaustedError, Interpreter, Leave, Reading, Scope
+from bootmenu.parsers.grub.interpreter import Interpreter, Reading
+from bootmenu.parsers.grub.state import ExhaustedError, Leave, Scope
 
 COLUMNS = 79
 """Characters after which GRUB's console begins a new line."""

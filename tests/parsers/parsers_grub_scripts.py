@@ -230,7 +230,13 @@ def _fill(template: str, counter: str, *filling: str) -> str:
 _CONDITIONS = st.sampled_from(("true", "false", "! true", "nosuch", *TESTS)).flatmap(
     lambda text: _filled(text, 0)
 )
-_STATEMENTS = [st.deferred(lambda depth=depth: _statement(depth)) for depth in range(MAX_DEPTH)]
+
+
+def _nested(depth: int) -> st.SearchStrategy[str]:
+    return st.deferred(lambda: _statement(depth))
+
+
+_STATEMENTS = [_nested(depth) for depth in range(MAX_DEPTH)]
 
 
 def drawn(count: int) -> list[str]:

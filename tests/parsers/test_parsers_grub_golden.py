@@ -149,7 +149,7 @@ def make_disk(volume: Volume, image: Path, work: Path) -> None:
         subprocess.run(["mcopy", "-s", "-i", image, *tree.iterdir(), "::"], check=True)
     else:  # GRUB does not ask of what kind the others are
         uuid = ["-U", volume.uuid] if volume.uuid else []
-        command = ["mke2fs", "-q", "-t", "ext2", *uuid, "-d", tree, image, "8M"]
+        command: list[str | Path] = ["mke2fs", "-q", "-t", "ext2", *uuid, "-d", tree, image, "8M"]
         subprocess.run(command, check=True, capture_output=True)
     shutil.rmtree(tree)
 

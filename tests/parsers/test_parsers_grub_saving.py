@@ -53,7 +53,7 @@ class System:
         subprocess.run([tool, boot, *arguments], check=True, capture_output=True)
 
     def editenv(self, *arguments: str) -> str:
-        command = ["grub-editenv", self.root / ENVIRONMENT, *arguments]
+        command: list[str | Path] = ["grub-editenv", self.root / ENVIRONMENT, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -67,8 +67,8 @@ def saving(tmp_path: Path) -> System:
 def a_system(root: Path, script: str, **variables: str) -> System:
     """A system with *script* as its grub.cfg, and an environment block that holds *variables*."""
     empty = SIGNATURE.ljust(1024, b"#")
-    files = {ENVIRONMENT: change_block(empty, variables.items()), "boot/grub/grub.cfg": script}
-    make_tree(root, {**KERNEL, **files})
+    block = change_block(empty, variables.items())
+    make_tree(root, {**KERNEL, ENVIRONMENT: block, "boot/grub/grub.cfg": script})
     return System(root)
 
 
@@ -233,7 +233,7 @@ def test_what_cannot_be_saved_is_said_and_costs_no_entry(
     scan_tree: Scan, block: bytes | None, reason: str
 ) -> None:
     script = "menuentry a { x=value; save_env x; linux /boot/vmlinuz }"
-    files = {"/boot/grub/grub.cfg": script, **KERNEL}
+    files: dict[str, str | bytes] = {"/boot/grub/grub.cfg": script, **KERNEL}
     if block is not None:
         files["/boot/grub/grubenv"] = block
     (entry,) = scan_tree(files)[0].entries

@@ -21,8 +21,8 @@ BATCH = 50
 def drawn(count: int) -> list[str]:
     """*count* scripts. They are drawn by a Python of their own: Hypothesis tries constants of
     the sources that are loaded, and so would draw others after any change of ours."""
-    command = [sys.executable, Path(__file__).with_name("parsers_grub_scripts.py"), str(count)]
-    done = subprocess.run(command, check=True, capture_output=True)
+    script = Path(__file__).with_name("parsers_grub_scripts.py")
+    done = subprocess.run([sys.executable, script, str(count)], check=True, capture_output=True)
     found: list[str] = json.loads(done.stdout)
     return found
 

@@ -21,8 +21,8 @@ def write_iso(tmp_path: Path) -> Write:
         image, tree = tmp_path / f"vda2{path}", tmp_path / f"tree-{label}"
         make_tree(tree, files)
         image.parent.mkdir(parents=True, exist_ok=True)
-        command = ["xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-o", image, tree]
-        subprocess.run(command, check=True, capture_output=True)
+        command = ["xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-o"]
+        subprocess.run([*command, image, tree], check=True, capture_output=True)
 
     return write
 

@@ -17,7 +17,7 @@ from bootmenu.files.iso import iso_volume
 from bootmenu.model import Volume
 
 LONG = "a-name-" * 35 + "end"
-FILES = {
+FILES: dict[str, str | bytes] = {
     "/boot/grub/grub.cfg": "menuentry A { }\n",
     "/casper/vmlinuz": bytes(range(256)) * 50,
     "/casper/empty": "",
@@ -53,7 +53,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_iso(where: Path, tool: list[str], tree: Path, *options: str) -> VolumeFiles:
     """The image of *tree* that *tool* makes, as a volume's files."""
     if tool[0] == "bsdtar":
-        command = [*tool, "-cf", where, *options, "-C", tree, "."]
+        command: list[str | Path] = [*tool, "-cf", where, *options, "-C", tree, "."]
     else:
         command = [*tool, *options, "-o", where, tree]
     subprocess.run(command, check=True, capture_output=True, timeout=60)

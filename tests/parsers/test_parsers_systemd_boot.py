@@ -83,7 +83,7 @@ def test_root_with_boot_and_esp_inside_has_one_menu(tmp_path: Path) -> None:
 
 
 def test_case_of_names_does_not_matter_where_the_filesystem_is_unknown(tmp_path: Path) -> None:
-    trees = {
+    trees: dict[str, dict[str, str | bytes]] = {
         "esp": {
             "/LOADER/LOADER.CONF": "timeout 3",
             "/Loader/entries/A.conf": "linux /No",

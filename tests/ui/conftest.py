@@ -21,11 +21,15 @@ def open_menu(tmp_path: Path) -> OpenMenu:
 
     @asynccontextmanager
     async def opened(
-        service: FakeService, size: tuple[int, int] = (80, 24), **options: bool
+        service: FakeService,
+        size: tuple[int, int] = (80, 24),
+        *,
+        shell: bool = False,
+        stays: bool = False,
     ) -> AsyncIterator[MenuPilot]:
         path = str(tmp_path / "bootmenu.sock")
         async with serving(path, service):
-            app = MenuApp(Client(path), look=themes.load("serial"), **options)
+            app = MenuApp(Client(path), look=themes.load("serial"), shell=shell, stays=stays)
             async with app.run_test(size=size) as pilot:
                 menu = MenuPilot(app, pilot)
                 await menu.until(lambda: app.state is not None)

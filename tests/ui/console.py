@@ -39,6 +39,17 @@ except BootmenuError as error:
 """
 
 
+class _Screen(pyte.Screen):
+    """Answers what it is asked, as a terminal does."""
+
+    def __init__(self, columns: int, rows: int, master: int) -> None:
+        super().__init__(columns, rows)
+        self._master = master
+
+    def write_process_input(self, data: str) -> None:
+        os.write(self._master, data.encode())
+
+
 class Terminal:
     """A pseudo-terminal of *size*, on which the menu of the daemon at *socket* runs.
 
@@ -55,12 +66,11 @@ class Terminal:
         wait: bool = False,
         utf8: bool = True,
     ) -> None:
-        self.screen = pyte.Screen(*size)
+        self._master, slave = pty.openpty()
+        self.screen = _Screen(*size, self._master)
         self._stream = pyte.ByteStream(self.screen)
         self._stream.use_utf8 = utf8
-        self._screen_answers()
         self.output = b""
-        self._master, slave = pty.openpty()
         if reported:
             self._set_size(slave, size)
         self._slave = slave  # kept open, to look at its settings after the menu has gone
@@ -86,12 +96,6 @@ class Terminal:
             self.process.wait()
         os.close(self._master)
         os.close(self._slave)
-
-    def _screen_answers(self) -> None:
-        def answer(text: str) -> None:
-            os.write(self._master, text.encode())
-
-        self.screen.write_process_input = answer
 
     @staticmethod
     def _set_size(slave: int, size: tuple[int, int]) -> None:

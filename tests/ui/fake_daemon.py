@@ -32,6 +32,7 @@ from bootmenu.daemon.interface import (
     Phase,
     Progress,
     Property,
+    Reading,
     Request,
     State,
 )
@@ -202,6 +203,9 @@ class FakeService:
         finally:
             self._watchers.discard(changed)
 
+    async def settled(self) -> State:
+        return self.state
+
     def stop_countdown(self) -> None:
         self.stopped += 1
         self.change(phase=Phase.waiting, countdown=None, status="Waiting for a choice.")
@@ -232,6 +236,17 @@ class FakeService:
         rows = [f"segment {n:2}  0x{0x40000000 + n * 0x200000:010x}" for n in range(40)]
         return head + "\n".join(rows)
 
+    async def verify(
+        self,
+        request: Request,
+        *,
+        json: bool,
+        panic: bool,
+        width: int,
+        method: Method = Method.auto,
+    ) -> AsyncIterator[Reading]:
+        yield Reading(0, 0, await self.plan(request, json=json, panic=panic, method=method))
+
     async def load(
         self, request: Request, *, panic: bool = False, method: Method = Method.auto
     ) -> list[str]:
@@ -248,6 +263,9 @@ class FakeService:
                 self.change(phase=Phase.waiting, title="", progress=None, status=status)
                 raise CancelledError
         return []
+
+    async def loaded(self, *, panic: bool = False) -> str:
+        return "{}"
 
     def cancel(self) -> None:
         if self.state.phase is not Phase.loading:

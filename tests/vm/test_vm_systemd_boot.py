@@ -74,7 +74,7 @@ def write_image(golden: Path, loader: Path, folder: Path) -> Path:
             shutil.copy(loader, place)
             for conf in tree.glob("[lL][oO]*/[lL][oO]*.*"):  # the case does not matter
                 conf.write_text(conf.read_text() + "\ntimeout menu-force\n")
-        make = ["mkfs.vfat", "-F", "32", "-C", filesystem, str((SIZE - 1) * 1024)]
+        make: list[str | Path] = ["mkfs.vfat", "-F", "32", "-C", filesystem, str((SIZE - 1) * 1024)]
         subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
         names = sorted(str(path) for path in tree.iterdir())
         subprocess.run(["mcopy", "-Q", "-s", "-i", filesystem, *names, "::/"], check=True)
@@ -92,6 +92,7 @@ def menu_of(image: Path) -> tuple[str, list[dict[str, Any]]]:
     child = pexpect.spawn("qemu-system-aarch64", command, timeout=SECONDS, encoding="utf-8")
     try:
         child.expect(HIGHLIGHTED)
+        assert isinstance(child.match, re.Match)
         highlighted = child.match[1]
         for _ in range(ATTEMPTS):
             child.expect("Reboot Into Firmware Interface")
@@ -103,7 +104,7 @@ def menu_of(image: Path) -> tuple[str, list[dict[str, Any]]]:
     raise AssertionError(f"{ATTEMPTS} times the menu came back before all entries were told")
 
 
-def status_pages(child: pexpect.spawn) -> list[dict[str, Any]]:
+def status_pages(child: pexpect.spawn[str]) -> list[dict[str, Any]]:
     """The fields of every entry; none if the menu comes back before the last.
 
     On a busy host it did once, though no key was sent that ends the pages.
@@ -111,6 +112,7 @@ def status_pages(child: pexpect.spawn) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     child.send("P")
     while child.expect([PAGE, HIGHLIGHTED]) == 0:
+        assert child.before is not None
         if number := re.search(r"boot entry: (\d+)/(\d+)", child.before):
             entries.append(fields(child.before))
             if number[1] == number[2]:

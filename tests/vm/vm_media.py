@@ -89,6 +89,6 @@ def _iso(disks: SampleDisks, folder: Path) -> bytes:
     )
     tree.write(folder / "medium")
     output = folder / "live.iso"
-    command = ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-V", "LIVE", "-o", output]
-    subprocess.run([*command, folder / "medium"], check=True)
+    command = ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-V", "LIVE", "-o"]
+    subprocess.run([*command, output, folder / "medium"], check=True)
     return output.read_bytes()
