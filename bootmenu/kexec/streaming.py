@@ -133,6 +133,8 @@ class Streams:
             self._open.callback(self._server.join)
             self._open.callback(os.eventfd_write, self._stop, 1)
             self._open = self._open.pop_all()
+        for first in self._served[:1]:
+            self._ask(first)
         return self
 
     def __exit__(
@@ -256,5 +258,5 @@ class Streams:
 
     def _tell_waiting(self, name: str, seconds: int) -> None:
         if self._progress is not None and seconds >= _LONG:
-            step = f"loading the {name}, nothing came for {seconds} s"
+            step = f"loading the {name}, waiting for more of it for {seconds} s"
             self._progress(step, self._done, self._total)

@@ -24,7 +24,7 @@ def test_load_from_a_disk_that_hangs_is_given_up_and_no_jump_is_made_that_waits_
     vm.screen.press("enter")
     vm.screen.wait_for("s left")
     _throttle(vm, "disk0", HUNG)
-    vm.screen.wait_for("nothing came for")
+    vm.screen.wait_for("waiting for more of it")
     print(vm.screen)
     vm.screen.press("escape")
     vm.screen.wait_for("Cancelled")
