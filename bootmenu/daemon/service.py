@@ -365,9 +365,10 @@ class BootDaemon:
         activity = self._begin(title)
         try:
             await self._jump(activity)
-        except BootmenuError as error:
-            self._failed(title, error)
-            raise
+        except Exception as error:
+            failure = wire.as_bootmenu_error(error)
+            self._failed(title, failure)
+            raise failure from error
         finally:
             self._end()
 

@@ -410,3 +410,9 @@ async def test_an_error_of_ours_is_shown_and_the_menu_stays(
         await menu.call("Boot", request=menu.request("Debian"))
     assert "ZeroDivisionError" in str(failed.value.parameters)
     await menu.until(lambda state: state.phase is Phase.waiting)
+
+    kernel.refusal, kernel.stuck = None, ZeroDivisionError("at the jump")
+    await menu.call("Load", request=menu.request("Debian"))
+    with pytest.raises(Failed):
+        await menu.call("Start")
+    await menu.until(lambda state: any("at the jump" in problem for problem in state.problems))
