@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PLAN_MIN, PLAN_MAX = 70, 132
 """Columns of a plan, whatever the terminal has."""
+BETWEEN = 0.5
+"""Seconds between two lines of progress: a line of 9600 baud is not kept busy by them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -212,7 +214,7 @@ class _Progress:
     """
 
     def __init__(self) -> None:
-        self._started = time.monotonic()
+        self._next = time.monotonic() + 1
         self._shown = ""
 
     def __enter__(self) -> _Progress:
@@ -224,7 +226,8 @@ class _Progress:
 
     def tell(self, step: str, done: int, total: int) -> None:
         """*step* has done *done* of *total* bytes."""
-        if time.monotonic() - self._started > 1:
+        if time.monotonic() > self._next:
+            self._next = time.monotonic() + BETWEEN
             part = f": {done * 100 // total} % of {total >> 20:,} MiB" if total else ""
             self._show(printable(step) + part)
 

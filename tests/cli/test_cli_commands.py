@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bootmenu import arguments as words
+from bootmenu import cli
 from bootmenu.cli import main
 from bootmenu.discover.capture import capture, restore
 from bootmenu.model import Arch, Cpu, IoResource, Machine, Method, Platform
@@ -379,3 +381,16 @@ def test_where_an_error_of_ours_happened_is_shown_on_request(disk: Path) -> None
     done = bootmenu("list", "--root", "/nonexistent", BOOTMENU_DEBUG="1")
     assert done.returncode == 2
     assert "Traceback" in done.stderr
+
+
+def test_progress_does_not_keep_a_slow_line_busy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The daemon has news twenty times a second; 9600 baud are 960 bytes in that time."""
+    now = iter(range(10_000))
+    monkeypatch.setattr(cli, "time", SimpleNamespace(monotonic=lambda: next(now) / 40))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with cli._Progress() as progress:
+        for part in range(20 * 10):
+            progress.tell("loading the initrd, 95 MiB/s, 8 s left", part << 20, 1138 << 20)
+    assert 0 < len(capsys.readouterr().err) < 10 * 960 / 2
